@@ -1,1 +1,58 @@
-fn main() {}
+//! The project's own tool: `cargo xtask COMMAND`.
+//!
+//! It generates what must agree (`codegen`), builds what the action runs (`dist`), measures it
+//! (`bench`), shows it (`demo`) and checks everything that a change must keep (`ci`).
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a developer's tool speaks on its terminal"
+)]
+
+mod args;
+mod codegen;
+mod error;
+mod manifest;
+mod paths;
+
+use std::process::ExitCode;
+
+use error::Result;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND [OPTIONS]
+
+commands:
+  codegen [--check] [--refresh [VERSION]]
+      Generates the permission table, the permission inputs of action.yml and the tables of
+      README.md. --check only reports what has drifted. --refresh first takes GitHub's permissions
+      anew from the npm package @octokit/openapi: at the version that the extract names, at
+      VERSION, or at `latest`.
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<()> {
+    let Some((command, rest)) = arguments.split_first() else {
+        print!("{USAGE}");
+        return Ok(());
+    };
+    match command.as_str() {
+        "codegen" => codegen::run(rest),
+        "help" | "--help" | "-h" => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        other => Err(error::fail(format!(
+            "there is no command `{other}`\n\n{USAGE}"
+        ))),
+    }
+}
