@@ -10,6 +10,7 @@
 
 mod args;
 mod codegen;
+mod dist;
 mod error;
 mod manifest;
 mod paths;
@@ -27,6 +28,8 @@ commands:
       README.md. --check only reports what has drifted. --refresh first takes GitHub's permissions
       anew from the npm package @octokit/openapi: at the version that the extract names, at
       VERSION, or at `latest`.
+  dist [--check]
+      Builds dist/ in the pinned builder. --check compares it, byte for byte, with what is there.
 ";
 
 fn main() -> ExitCode {
@@ -47,6 +50,7 @@ fn run(arguments: &[String]) -> Result<()> {
     };
     match command.as_str() {
         "codegen" => codegen::run(rest),
+        "dist" => dist::run(rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
             Ok(())
