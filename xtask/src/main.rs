@@ -8,12 +8,15 @@
     reason = "a developer's tool speaks on its terminal"
 )]
 
+mod archive;
 mod args;
+mod ci;
 mod codegen;
 mod dist;
 mod error;
 mod manifest;
 mod paths;
+mod process;
 
 use std::process::ExitCode;
 
@@ -30,6 +33,10 @@ commands:
       VERSION, or at `latest`.
   dist [--check]
       Builds dist/ in the pinned builder. --check compares it, byte for byte, with what is there.
+  archive
+      Checks what a job that uses the action downloads: which files, and how large.
+  ci
+      Runs every check that a change must pass.
 ";
 
 fn main() -> ExitCode {
@@ -50,6 +57,8 @@ fn run(arguments: &[String]) -> Result<()> {
     };
     match command.as_str() {
         "codegen" => codegen::run(rest),
+        "archive" => archive::run(rest),
+        "ci" => ci::run(rest),
         "dist" => dist::run(rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");

@@ -14,6 +14,7 @@ use serde::{
 use crate::{
     error::{Result, at, fail},
     paths,
+    process::output,
 };
 
 /// Where the extract stands in the checkout.
@@ -166,22 +167,6 @@ pub fn difference(old: Option<&Extract>, new: &Extract) -> String {
         }
     }
     lines.join("\n")
-}
-
-fn output(command: &mut Command) -> Result<Vec<u8>> {
-    let program = command.get_program().display().to_string();
-    let output = command
-        .output()
-        .map_err(|error| fail(format!("could not start `{program}`: {error}")))?;
-    if output.status.success() {
-        Ok(output.stdout)
-    } else {
-        Err(fail(format!(
-            "`{program}` failed ({}):\n{}",
-            output.status,
-            String::from_utf8_lossy(&output.stderr).trim_end()
-        )))
-    }
 }
 
 #[derive(Deserialize)]

@@ -5,7 +5,10 @@
 
 use std::{collections::BTreeMap, path::Path, process::Command};
 
-use crate::error::{Result, fail};
+use crate::{
+    error::{Result, fail},
+    process::output,
+};
 
 const CARGO: &str = "/usr/bin/cargo";
 const RUSTC: &str = "/usr/bin/rustc";
@@ -36,10 +39,12 @@ const UNWANTED: &[&str] = &[
 /// # Errors
 /// With each difference by name, and the command that cures it.
 pub fn check() -> Result<()> {
-    let architecture = query("dpkg", &["--print-architecture"])?;
+    let architecture = output(Command::new("dpkg").arg("--print-architecture"))
+        .map_err(|error| absent(&error.to_string()))?;
+    let architecture = String::from_utf8_lossy(&architecture);
     if architecture.trim() != ARCHITECTURE {
-        return Err(fail(format!(
-            "dist/ is built on Debian 12 for {ARCHITECTURE}, and this machine is {}",
+        return Err(absent(&format!(
+            "it is for {ARCHITECTURE}, and this machine is {}",
             architecture.trim()
         )));
     }
@@ -109,14 +114,6 @@ fn absent(what: &str) -> crate::error::Failure {
          apt-get update && apt-get install --yes --no-install-recommends {}",
         packages.join(" ")
     ))
-}
-
-fn query(program: &str, arguments: &[&str]) -> Result<String> {
-    Command::new(program)
-        .args(arguments)
-        .output()
-        .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
-        .map_err(|error| absent(&format!("`{program}` could not be started: {error}")))
 }
 
 fn pins() -> impl Iterator<Item = (&'static str, &'static str)> {
