@@ -1,0 +1,9 @@
+//! AWS, as far as one signature needs it: whose credentials, which region, which endpoint, which key.
+
+pub mod credentials;
+pub mod endpoint;
+pub mod keyring;
+pub mod kms;
+pub mod kms_key;
+pub mod region;
+pub mod sigv4;

@@ -1,0 +1,173 @@
+//! The installation token: its mint, a trial of it, its end.
+
+use super::{GitHub, Refused};
+use crate::clock::UnixTime;
+use crate::error::{Error, Result, problem, words};
+use crate::http::Method;
+use crate::permissions::Permissions;
+use crate::scope::{InstallationId, Repositories};
+use crate::secret::Secret;
+use serde::Deserialize;
+use std::time::Duration;
+
+/// A token, and what GitHub says it is good for.
+#[derive(Clone, Debug)]
+pub struct Token {
+    /// The token. Opaque: its length and its letters have changed before.
+    pub secret: Secret,
+    /// When it ends: an hour after the mint.
+    pub expires_at: UnixTime,
+    /// What was granted, as JSON with sorted names.
+    pub permissions: serde_json::Value,
+    /// The repositories it reaches, where GitHub lists them.
+    pub repositories: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    token: Secret,
+    expires_at: String,
+    #[serde(default)]
+    permissions: serde_json::Map<String, serde_json::Value>,
+    #[serde(default)]
+    repositories: Vec<Repository>,
+}
+
+#[derive(Deserialize)]
+struct Repository {
+    #[serde(default)]
+    name: String,
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::new)
+    }
+}
+
+/// Trades the App's JWT for a token of this installation, narrowed as asked.
+///
+/// # Errors
+/// [`Refused::Permissions`] and [`Refused::Repositories`] for the caller to name what lacks;
+/// [`problem::VALUE_MULTILINE`] for a token that no GitHub makes; what [`GitHub::refusal`] knows.
+pub async fn mint(
+    github: &GitHub<'_>,
+    jwt: &Secret,
+    id: InstallationId,
+    repositories: &Repositories,
+    permissions: &Permissions,
+) -> Result<Token, Refused> {
+    let mut body = serde_json::json!({ "permissions": permissions.to_json() });
+    match repositories {
+        Repositories::All => {}
+        Repositories::Names(names) => {
+            body["repositories"] = names.iter().map(|name| name.as_str()).collect()
+        }
+        Repositories::Ids(ids) => body["repository_ids"] = ids.iter().copied().collect(),
+    }
+    let path = format!("/app/installations/{id}/access_tokens");
+    let response = github
+        .send(
+            "mint of the token",
+            Method::Post,
+            &path,
+            jwt,
+            Some(&body.to_string()),
+        )
+        .await?;
+    if response.status != 201 {
+        let not_found = Error::new(&problem::INSTALLATION_NOT_FOUND, id.to_string());
+        return Err(github.refusal(&response, not_found));
+    }
+    let answer: Answer = github.read(&response)?;
+    let text = answer.token.expose();
+    if text.is_empty() || !text.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(Error::new(&problem::VALUE_MULTILINE, "the token")
+            .at(github.api.to_string())
+            .into());
+    }
+    let expires_at = UnixTime::from_rfc3339(&answer.expires_at).ok_or_else(|| {
+        let detail = format!("expires_at is {:?}", words(&answer.expires_at));
+        Error::new(&problem::GITHUB_UNUSABLE, detail).at(github.api.to_string())
+    })?;
+    Ok(Token {
+        secret: answer.token,
+        expires_at,
+        permissions: answer.permissions.into(),
+        repositories: answer
+            .repositories
+            .into_iter()
+            .map(|repository| repository.name)
+            .collect(),
+    })
+}
+
+/// How a token came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Revoked {
+    /// By this call.
+    Now,
+    /// Before it.
+    Before,
+}
+
+/// Revokes a token. It authorises its own end.
+///
+/// # Errors
+/// What [`GitHub::refusal`] knows.
+pub async fn revoke(github: &GitHub<'_>, token: &Secret) -> Result<Revoked> {
+    let response = github
+        .send(
+            "revocation of the token",
+            Method::Delete,
+            "/installation/token",
+            token,
+            None,
+        )
+        .await?;
+    match response.status {
+        204 => Ok(Revoked::Now),
+        401 if github.refuses_token(&response) => Ok(Revoked::Before),
+        _ => Err(github
+            .refusal(&response, Error::new(&problem::GITHUB_REQUEST_REFUSED, ""))
+            .into()),
+    }
+}
+
+impl GitHub<'_> {
+    /// Whether it is the token that GitHub does not (or no longer) know.
+    fn refuses_token(&self, response: &crate::http::Response) -> bool {
+        let none = || Error::new(&problem::TOKEN_REFUSED, "");
+        matches!(self.refusal(response, none()), Refused::Other(error) if error.is(&problem::TOKEN_REFUSED))
+    }
+}
+
+/// The longest that a fresh token is waited for. Users report up to ten seconds.
+const LONGEST_TRIAL: Duration = Duration::from_secs(10);
+
+/// The pause between two trials.
+const TRIAL_PAUSE: Duration = Duration::from_millis(500);
+
+/// Tries a fresh token until GitHub takes it: right after the mint not every one of its servers knows it.
+/// Says whether that came to pass in time.
+///
+/// # Errors
+/// `network-*`.
+pub async fn wait_until_usable(github: &GitHub<'_>, token: &Secret) -> Result<bool> {
+    let clock = &github.client.host.clock;
+    let begun = clock.monotonic();
+    loop {
+        let path = "/installation/repositories?per_page=1";
+        let response = github
+            .send("trial of the token", Method::Get, path, token, None)
+            .await?;
+        // Any other answer was given to somebody whom GitHub knows.
+        if !matches!(response.status, 401 | 404) && response.status < 500 {
+            return Ok(true);
+        }
+        if clock.monotonic().saturating_sub(begun) + TRIAL_PAUSE >= LONGEST_TRIAL {
+            return Ok(false);
+        }
+        clock.sleep(TRIAL_PAUSE).await;
+    }
+}

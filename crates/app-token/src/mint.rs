@@ -1,0 +1,315 @@
+//! The use case: from an order to a token. One signature, one look-up, one mint.
+
+use crate::aws::credentials::Source;
+use crate::aws::keyring::{KeyRing, Signed};
+use crate::error::{Error, Result};
+use crate::github::installation::{self, Installation};
+use crate::github::token::{self, Token};
+use crate::github::{ApiUrl, GitHub, Refused};
+use crate::http::client::{Client, Limits};
+use crate::jwt::{self, AppId, IssuerForm};
+use crate::permissions::Permissions;
+use crate::scope::{Account, InstallationId, Repositories, Target};
+use crate::secret::Secret;
+use futures_util::future::join;
+use std::cell::RefCell;
+use std::time::Duration;
+
+/// Everything that decides what token is made, and how.
+#[derive(Debug)]
+pub struct Order {
+    /// Whose token.
+    pub app: AppId,
+    /// Which keys may sign.
+    pub keys: KeyRing,
+    /// Whose credentials ask for the signature.
+    pub credentials: Source,
+    /// For whom and what.
+    pub target: Target,
+    /// What it may do.
+    pub permissions: Permissions,
+    /// Where GitHub is.
+    pub api: ApiUrl,
+}
+
+/// The token, and how it came about.
+#[derive(Debug)]
+pub struct Minted {
+    /// The token.
+    pub token: Token,
+    /// Of which installation.
+    pub installation_id: InstallationId,
+    /// The installation. Not known where its number was given and the look-up beside the mint failed.
+    pub installation: Option<Installation>,
+    /// Who signed.
+    pub signed: Signed,
+    /// How long each step took, in order. Steps that ran side by side overlap.
+    pub steps: Vec<(&'static str, Duration)>,
+}
+
+/// Makes a token. `keep` is called with it the moment it exists, before anything else is asked or told:
+/// to mask it, and to note that it has to be revoked. When that fails, it is revoked here.
+///
+/// # Errors
+/// Of credentials, KMS and GitHub, each by its own kind.
+pub async fn mint(
+    client: &Client,
+    order: &Order,
+    keep: &dyn Fn(&Token) -> Result<()>,
+) -> Result<Minted> {
+    let run = Run {
+        client,
+        order,
+        keep,
+        steps: RefCell::default(),
+    };
+    run.go().await
+}
+
+struct Run<'a> {
+    client: &'a Client,
+    order: &'a Order,
+    keep: &'a dyn Fn(&Token) -> Result<()>,
+    steps: RefCell<Vec<(&'static str, Duration)>>,
+}
+
+/// The App's JWT, and how it was made.
+struct Assertion {
+    jwt: Secret,
+    signed: Signed,
+    corrected: bool,
+}
+
+impl Run<'_> {
+    async fn go(self) -> Result<Minted> {
+        if self.order.credentials.asks_the_network() {
+            if let Some(key) = self.order.keys.keys().first() {
+                self.client.connect(&key.endpoint.origin, true);
+            }
+        }
+        let credentials = self
+            .timed("credentials", self.order.credentials.load(self.client))
+            .await?;
+        let sign = async |ahead: i64, form: IssuerForm| {
+            let now = self.client.host.clock.now().plus(ahead);
+            let input = jwt::signing_input(&self.order.app, now, form);
+            let signed = self
+                .timed(
+                    "signature",
+                    self.order.keys.sign(self.client, &credentials, &input),
+                )
+                .await?;
+            let jwt = jwt::assemble(&input, &signed.signature.bytes);
+            self.client.host.log.mask(jwt.expose());
+            Ok::<_, Error>((jwt, signed))
+        };
+
+        // KMS is asked first; while it signs, the connections to GitHub open.
+        let open = async {
+            self.client.connect(&self.order.api.url().origin, false);
+            if matches!(self.order.target.account, Account::Installation { .. }) {
+                self.client.connect(&self.order.api.url().origin, false);
+            }
+        };
+        let (first, ()) = join(sign(0, IssuerForm::default()), open).await;
+        let (jwt, signed) = first?;
+        let mut assertion = Assertion {
+            jwt,
+            signed,
+            corrected: false,
+        };
+
+        loop {
+            let (error, ahead, form) = match self.trade(&assertion.jwt).await {
+                Ok((token, installation_id, installation)) => {
+                    return Ok(Minted {
+                        token,
+                        installation_id,
+                        installation,
+                        signed: assertion.signed,
+                        steps: self.steps.into_inner(),
+                    });
+                }
+                Err(Refused::Clock { ahead, error }) => (error, ahead, IssuerForm::String),
+                Err(Refused::NumericIssuer(error)) => (error, 0, IssuerForm::Number),
+                Err(other) => return Err(other.into()),
+            };
+            // Once. A server that finds fault with the corrected JWT as well is not to be pleased.
+            if assertion.corrected {
+                return Err(error);
+            }
+            self.client.host.log.warning(&match form {
+                IssuerForm::String => format!(
+                    "GitHub refused the JWT's times ({}). This machine's clock is {} s {} GitHub's; \
+                     signing once more with GitHub's time. Set the machine's clock.",
+                    error.detail,
+                    ahead.abs(),
+                    if ahead < 0 { "ahead of" } else { "behind" },
+                ),
+                IssuerForm::Number => format!(
+                    "This GitHub wants the App's id as a number ({}); signing once more with that.",
+                    error.detail,
+                ),
+            });
+            let (jwt, signed) = sign(ahead, form).await?;
+            assertion = Assertion {
+                jwt,
+                signed,
+                corrected: true,
+            };
+        }
+    }
+
+    /// From the JWT to the token.
+    async fn trade(
+        &self,
+        jwt: &Secret,
+    ) -> Result<(Token, InstallationId, Option<Installation>), Refused> {
+        let github = self.github();
+        let look_up = self.timed(
+            "look-up",
+            installation::look_up(&github, jwt, &self.order.target.account),
+        );
+        match &self.order.target.account {
+            // The number is all that the mint needs: the look-up goes along beside it, for the names.
+            Account::Installation { id, owner } => {
+                let (token, installation) = join(self.mint(jwt, *id), look_up).await;
+                let token = match token {
+                    Ok(token) => token,
+                    Err(refused) => {
+                        return Err(self.explain(refused, jwt, installation.ok().as_ref()).await);
+                    }
+                };
+                match &installation {
+                    Err(refused) => self.client.host.log.warning(&format!(
+                        "The installation could not be looked up, so the App's slug is not known: {refused}"
+                    )),
+                    Ok(found) => {
+                        if let Some(owner) = owner.as_ref().filter(|owner| !owner.is(&found.account)) {
+                            self.client.host.log.warning(&format!(
+                                "Installation {id} is on {}, not on {}: the token is for {0}.",
+                                found.account,
+                                owner.as_str(),
+                            ));
+                        }
+                    }
+                }
+                Ok((token, *id, installation.ok()))
+            }
+            _ => {
+                let installation = look_up.await?;
+                match self.mint(jwt, installation.id).await {
+                    Ok(token) => Ok((token, installation.id, Some(installation))),
+                    Err(refused) => Err(self.explain(refused, jwt, Some(&installation)).await),
+                }
+            }
+        }
+    }
+
+    async fn mint(&self, jwt: &Secret, id: InstallationId) -> Result<Token, Refused> {
+        let Order {
+            target,
+            permissions,
+            ..
+        } = self.order;
+        let github = self.github();
+        let minted = token::mint(&github, jwt, id, &target.repositories, permissions);
+        let token = self.timed("mint", minted).await?;
+        if let Err(error) = (self.keep)(&token) {
+            let revoked = token::revoke(&github, &token.secret).await;
+            let told = match revoked {
+                Ok(_) => "the token that was already made is revoked again".to_owned(),
+                Err(error) => {
+                    format!("the token that was already made could not be revoked: {error}")
+                }
+            };
+            return Err(error.because(told).into());
+        }
+        Ok(token)
+    }
+
+    /// Says which permission or which repository a refusal is about; GitHub does not.
+    async fn explain(
+        &self,
+        refused: Refused,
+        jwt: &Secret,
+        installation: Option<&Installation>,
+    ) -> Refused {
+        let account = match (&self.order.target.account, installation) {
+            (Account::Owner(owner), _) => Some(owner.clone()),
+            (_, Some(found)) => crate::scope::Owner::parse(&found.account).ok(),
+            _ => None,
+        };
+        match refused {
+            Refused::Permissions(error) => {
+                let lacking =
+                    installation.map(|found| self.order.permissions.lacking(&found.permissions));
+                Refused::Permissions(match lacking.filter(|lacking| !lacking.is_empty()) {
+                    Some(lacking) => Error {
+                        detail: format!("{}; {}", lacking.join(", "), error.detail),
+                        ..error
+                    },
+                    None => Error {
+                        detail: format!("asked for {}; {}", self.order.permissions, error.detail),
+                        ..error
+                    },
+                })
+            }
+            Refused::Repositories(error) => {
+                let which = match &self.order.target.repositories {
+                    Repositories::Names(names) => {
+                        let mut lacking: Vec<&str> = Vec::new();
+                        // Of one name it is known which. Of many, a look at each tells, within reason.
+                        if let (Some(owner), true) =
+                            (&account, (2..=MOST_LOOKS).contains(&names.len()))
+                        {
+                            for name in names {
+                                if !installation::reaches(&self.github(), jwt, owner, name).await {
+                                    lacking.push(name.as_str());
+                                }
+                            }
+                        }
+                        if lacking.is_empty() {
+                            lacking = names.iter().map(|name| name.as_str()).collect();
+                        }
+                        lacking.join(", ")
+                    }
+                    Repositories::Ids(ids) => ids
+                        .iter()
+                        .map(u64::to_string)
+                        .collect::<Vec<_>>()
+                        .join(", "),
+                    Repositories::All => String::new(),
+                };
+                let on = account
+                    .map(|owner| format!(" on {}", owner.as_str()))
+                    .unwrap_or_default();
+                Refused::Repositories(Error {
+                    detail: format!("{which}{on}; {}", error.detail),
+                    ..error
+                })
+            }
+            other => other,
+        }
+    }
+
+    fn github(&self) -> GitHub<'_> {
+        GitHub {
+            client: self.client,
+            api: &self.order.api,
+            limits: Limits::MINT,
+        }
+    }
+
+    async fn timed<T>(&self, step: &'static str, work: impl Future<Output = T>) -> T {
+        let begun = self.client.elapsed();
+        let outcome = work.await;
+        self.steps
+            .borrow_mut()
+            .push((step, self.client.elapsed().saturating_sub(begun)));
+        outcome
+    }
+}
+
+/// Of more repositories than this it is not asked one by one which of them is out of reach.
+const MOST_LOOKS: usize = 30;
