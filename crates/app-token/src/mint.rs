@@ -82,10 +82,10 @@ struct Assertion {
 
 impl Run<'_> {
     async fn go(self) -> Result<Minted> {
-        if self.order.credentials.asks_the_network() {
-            if let Some(key) = self.order.keys.keys().first() {
-                self.client.connect(&key.endpoint.origin, true);
-            }
+        if self.order.credentials.asks_the_network()
+            && let Some(key) = self.order.keys.keys().first()
+        {
+            self.client.connect(&key.endpoint.origin, true);
         }
         let credentials = self
             .timed("credentials", self.order.credentials.load(self.client))

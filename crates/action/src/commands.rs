@@ -1,0 +1,178 @@
+//! Standard output as the runner reads it: workflow commands, and lines for people.
+//!
+//! See "Workflow commands for GitHub Actions" in GitHub's documentation, and `ActionCommand` in the
+//! source of actions/runner. Whatever is printed passes through here, and whatever was masked before is
+//! taken out of it: a server may repeat a secret in its answer.
+
+use app_token::host::Log;
+use app_token::secret::Secret;
+use std::cell::RefCell;
+
+/// The log of a job.
+pub struct Commands<W> {
+    write: W,
+    debug: bool,
+    secrets: RefCell<Vec<Secret>>,
+}
+
+/// Secrets shorter than this are not taken out of messages: a password of two letters would garble every
+/// word that holds them, and give itself away by that.
+const SHORTEST_SECRET: usize = 4;
+
+impl<W: Fn(&str)> Commands<W> {
+    /// Prints through `write`, which gets whole lines with their ends. Debug lines only if `debug`.
+    pub fn new(write: W, debug: bool) -> Self {
+        Self {
+            write,
+            debug,
+            secrets: RefCell::default(),
+        }
+    }
+
+    /// An error that ends the step.
+    pub fn error(&self, title: &str, message: &str) {
+        self.command("error", title, message);
+    }
+
+    /// A warning under a title.
+    pub fn titled_warning(&self, title: &str, message: &str) {
+        self.command("warning", title, message);
+    }
+
+    fn command(&self, name: &str, title: &str, message: &str) {
+        let title = match title {
+            "" => String::new(),
+            title => format!(" title={}", property(&self.redacted(title))),
+        };
+        (self.write)(&format!(
+            "::{name}{title}::{}\n",
+            data(&self.redacted(message))
+        ));
+    }
+
+    fn redacted(&self, message: &str) -> String {
+        let mut message = message.to_owned();
+        for secret in self.secrets.borrow().iter() {
+            if message.contains(secret.expose()) {
+                message = message.replace(secret.expose(), "***");
+            }
+        }
+        message
+    }
+}
+
+impl<W: Fn(&str)> Log for Commands<W> {
+    fn info(&self, message: &str) {
+        for line in self.redacted(message).lines() {
+            // The runner would take a line that starts like this for a command.
+            let start = line.trim_start();
+            let guard = if start.starts_with("::") || start.starts_with("##[") {
+                "> "
+            } else {
+                ""
+            };
+            (self.write)(&format!("{guard}{line}\n"));
+        }
+    }
+
+    fn warning(&self, message: &str) {
+        self.command("warning", "", message);
+    }
+
+    fn debug(&self, message: &str) {
+        if self.debug {
+            self.command("debug", "", message);
+        }
+    }
+
+    fn mask(&self, value: &str) {
+        // The runner masks line by line.
+        for line in value.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            if self
+                .secrets
+                .borrow()
+                .iter()
+                .any(|known| known.expose() == line)
+            {
+                continue;
+            }
+            (self.write)(&format!("::add-mask::{}\n", data(line)));
+            if line.len() >= SHORTEST_SECRET {
+                let mut secrets = self.secrets.borrow_mut();
+                secrets.push(Secret::from(line));
+                // A secret may be part of another: the longer one is taken out first.
+                secrets.sort_by_key(|secret| std::cmp::Reverse(secret.expose().len()));
+            }
+        }
+    }
+}
+
+/// Escapes a command's text.
+fn data(text: &str) -> String {
+    text.replace('%', "%25")
+        .replace('\r', "%0D")
+        .replace('\n', "%0A")
+}
+
+/// Escapes a command's property.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn printed(debug: bool, use_it: impl FnOnce(&Commands<&dyn Fn(&str)>)) -> String {
+        let output = RefCell::new(String::new());
+        let write = |text: &str| output.borrow_mut().push_str(text);
+        use_it(&Commands::new(&write, debug));
+        output.into_inner()
+    }
+
+    #[test]
+    fn commands_are_escaped() {
+        let text = printed(false, |log| log.error("a:b,c%", "100%\r\nnext: x, y"));
+        assert_eq!(text, "::error title=a%3Ab%2Cc%25::100%25%0D%0Anext: x, y\n");
+    }
+
+    #[test]
+    fn nothing_that_is_told_becomes_a_command() {
+        let text = printed(false, |log| {
+            log.info("x\n::error::gotcha\n  ##[error]gotcha\ny")
+        });
+        assert_eq!(text, "x\n> ::error::gotcha\n>   ##[error]gotcha\ny\n");
+    }
+
+    #[test]
+    fn what_was_masked_is_gone_from_everything_after() {
+        let text = printed(true, |log| {
+            log.mask("hunter2");
+            log.mask("hunter2-and-more");
+            log.mask("hunter2");
+            log.mask("");
+            log.info("it is hunter2-and-more");
+            log.warning("hunter2!");
+            log.debug("hunter2?");
+            log.error("hunter2", "hunter2");
+        });
+        assert_eq!(
+            text,
+            "::add-mask::hunter2\n::add-mask::hunter2-and-more\nit is ***\n::warning::***!\n\
+             ::debug::***?\n::error title=***::***\n"
+        );
+    }
+
+    #[test]
+    fn every_line_of_a_secret_is_masked() {
+        assert_eq!(
+            printed(false, |log| log.mask("one%\r\n two \n\n")),
+            "::add-mask::one%25\n::add-mask::two\n"
+        );
+    }
+
+    #[test]
+    fn debug_lines_are_printed_under_debug_alone() {
+        assert_eq!(printed(false, |log| log.debug("x")), "");
+    }
+}
