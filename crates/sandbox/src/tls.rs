@@ -1,0 +1,169 @@
+//! TLS: a certificate authority made at each start, certificates for the names that the sandbox
+//! answers to, and the bad ones that a fault asks for.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
+};
+use rustls::crypto::ring::{default_provider, sign::any_ecdsa_type};
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::{ServerConfig, ServerConnection};
+
+use crate::fault::Fault;
+
+/// The names in the usual certificate.
+const OWN_NAMES: [&str; 2] = ["localhost", "127.0.0.1"];
+
+/// What the TLS listeners need.
+pub(crate) struct Tls {
+    ca_pem: String,
+    good: Arc<ServerConfig>,
+    untrusted: Arc<ServerConfig>,
+    wrong_host: Arc<ServerConfig>,
+    names: Arc<Names>,
+}
+
+impl Tls {
+    /// Makes the authority. `hosts` are further names that get a certificate where a client asks
+    /// for them by SNI.
+    pub(crate) fn new(hosts: &[String]) -> io::Result<Self> {
+        let authority = Arc::new(Authority::new("Sandbox CA")?);
+        let stranger = Authority::new("Unknown CA")?;
+        let names = Arc::new(Names {
+            default: authority.certify(&OWN_NAMES)?,
+            made: Mutex::new(
+                hosts
+                    .iter()
+                    .map(|host| (host.to_ascii_lowercase(), None))
+                    .collect(),
+            ),
+            authority: authority.clone(),
+        });
+        Ok(Self {
+            ca_pem: authority.issuer.pem(),
+            good: config(names.clone())?,
+            untrusted: config(Arc::new(Fixed(stranger.certify(&OWN_NAMES)?)))?,
+            wrong_host: config(Arc::new(Fixed(authority.certify(&["wrong.invalid"])?)))?,
+            names,
+        })
+    }
+
+    /// The authority's certificate.
+    pub(crate) fn ca_pem(&self) -> &str {
+        &self.ca_pem
+    }
+
+    /// From now on `host` gets a certificate too.
+    pub(crate) fn add_host(&self, host: &str) {
+        let mut made = self
+            .names
+            .made
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        made.entry(host.to_ascii_lowercase()).or_insert(None);
+    }
+
+    /// The server's side of a new connection.
+    pub(crate) fn accept(&self, fault: Option<&Fault>) -> io::Result<ServerConnection> {
+        let config = match fault {
+            Some(Fault::BadCertificate) => &self.untrusted,
+            Some(Fault::WrongHost) => &self.wrong_host,
+            _ => &self.good,
+        };
+        ServerConnection::new(config.clone()).map_err(io::Error::other)
+    }
+}
+
+struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+}
+
+impl Authority {
+    fn new(name: &str) -> io::Result<Self> {
+        let mut params = CertificateParams::new(Vec::new()).map_err(io::Error::other)?;
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![
+            KeyUsagePurpose::KeyCertSign,
+            KeyUsagePurpose::DigitalSignature,
+        ];
+        let key = KeyPair::generate().map_err(io::Error::other)?;
+        let issuer = CertifiedIssuer::self_signed(params, key).map_err(io::Error::other)?;
+        Ok(Self { issuer })
+    }
+
+    fn certify(&self, names: &[&str]) -> io::Result<Arc<CertifiedKey>> {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).map_err(io::Error::other)?;
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "Sandbox");
+        params.use_authority_key_identifier_extension = true;
+        params.insert_extended_key_usage(rcgen::ExtendedKeyUsagePurpose::ServerAuth);
+        let key = KeyPair::generate().map_err(io::Error::other)?;
+        let certificate = params
+            .signed_by(&key, &self.issuer)
+            .map_err(io::Error::other)?;
+        let chain: Vec<CertificateDer<'static>> = vec![certificate.der().clone()];
+        let key = any_ecdsa_type(&PrivatePkcs8KeyDer::from(key.serialize_der()).into())
+            .map_err(io::Error::other)?;
+        Ok(Arc::new(CertifiedKey::new(chain, key)))
+    }
+}
+
+fn config(resolver: Arc<dyn ResolvesServerCert>) -> io::Result<Arc<ServerConfig>> {
+    let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .with_no_client_auth()
+        .with_cert_resolver(resolver);
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+struct Fixed(Arc<CertifiedKey>);
+
+impl ResolvesServerCert for Fixed {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.0.clone())
+    }
+}
+
+impl std::fmt::Debug for Fixed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Fixed")
+    }
+}
+
+/// One certificate a name, made when it is first asked for.
+struct Names {
+    default: Arc<CertifiedKey>,
+    made: Mutex<HashMap<String, Option<Arc<CertifiedKey>>>>,
+    authority: Arc<Authority>,
+}
+
+impl ResolvesServerCert for Names {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = hello.server_name().unwrap_or_default().to_ascii_lowercase();
+        match made.get_mut(&name) {
+            None => Some(self.default.clone()),
+            Some(Some(key)) => Some(key.clone()),
+            Some(empty) => {
+                let key = self.authority.certify(&[&name]).ok()?;
+                Some(empty.insert(key).clone())
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Names {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Names")
+    }
+}
