@@ -23,6 +23,8 @@ module.exports = (phase) => {
   const running = new Map(); // id -> how to give it up
   const ahead = new Map(); // origin -> connections opened ahead of need
   const agents = new Map(); // origin -> agent, which keeps its connections open
+  const contexts = new Map(); // names of files -> what they make Node trust
+  let permitted; // the origins that may be reached, named once by the module
   let module;
 
   const bytes = (at, length) => Buffer.from(module.memory.buffer, at, length);
@@ -38,20 +40,34 @@ module.exports = (phase) => {
   };
   const coded = (code, message) => Object.assign(new Error(message), { code });
 
+  const key = ({ secure, authority }) => `${secure ? 'https' : 'http'}://${authority}`;
+
+  // Node's own certificates and those in these files. Read and parsed once: there are many.
+  const trusting = (tls, files) => {
+    const name = files.join(', ');
+    if (!contexts.has(name)) {
+      try {
+        const ca = [...tls.rootCertificates, ...files.map((file) => fs.readFileSync(file, 'utf8'))];
+        contexts.set(name, tls.createSecureContext({ ca }));
+      } catch (error) { throw coded('APP_CA', `${name}: ${error.message}`); }
+    }
+    return contexts.get(name);
+  };
+
   // One connection, through the proxy if there is one; TLS is spoken to the end.
-  const open = async ({ secure, host, port, authority, proxy, ca }) => {
+  const open = async (target) => {
+    const { secure, host, port, authority, proxy, ca } = target;
+    for (const to of proxy ? [target, proxy] : [target]) {
+      if (!permitted?.has(key(to))) throw coded('APP_FORBIDDEN', `${key(to)} was not named beforehand`);
+    }
     const tls = secure || proxy?.secure ? require('node:tls') : null;
     const net = require('node:net');
-    let roots;
-    try {
-      if (ca.length) roots = [...tls.rootCertificates, ...ca.map((file) => fs.readFileSync(file, 'utf8'))];
-      if (roots) tls.createSecureContext({ ca: roots });
-    } catch (error) { throw coded('APP_CA', `${ca.join(', ')}: ${error.message}`); }
+    const secureContext = tls && ca.length ? trusting(tls, ca) : undefined;
     const dial = (to, over) => new Promise((resolve, reject) => {
       const servername = net.isIP(to.host) ? undefined : to.host;
       const options = { host: to.host, port: to.port, noDelay: true };
       const socket = to.secure
-        ? tls.connect({ ...(over ? { socket: over } : options), host: to.host, servername, ca: roots })
+        ? tls.connect({ ...(over ? { socket: over } : options), host: to.host, servername, secureContext })
         : over ?? net.connect(options);
       if (!to.secure && over) return resolve(socket);
       socket.once('error', reject);
@@ -59,11 +75,11 @@ module.exports = (phase) => {
     });
     if (!proxy) return dial({ secure, host, port });
     const tunnel = await dial(proxy);
-    const target = `${authority.includes(']') ? `[${host}]` : host}:${port}`;
+    const end = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
     await new Promise((resolve, reject) => {
-      const headers = { host: target, ...(proxy.authorization && { 'proxy-authorization': proxy.authorization }) };
+      const headers = { host: end, ...(proxy.authorization && { 'proxy-authorization': proxy.authorization }) };
       const request = require('node:http')
-        .request({ method: 'CONNECT', path: target, headers, agent: false, createConnection: () => tunnel });
+        .request({ method: 'CONNECT', path: end, headers, agent: false, createConnection: () => tunnel });
       request.once('error', reject);
       request.once('connect', ({ statusCode, statusMessage }) => statusCode === 200 ? resolve()
         : (tunnel.destroy(), reject(coded('APP_PROXY', `the proxy says ${statusCode} ${statusMessage}`))));
@@ -71,8 +87,6 @@ module.exports = (phase) => {
     });
     return dial({ secure, host, port }, tunnel);
   };
-
-  const key = ({ secure, authority }) => `${secure ? 'https' : 'http'}://${authority}`;
 
   const agentFor = (target) => {
     let agent = agents.get(key(target));
@@ -101,6 +115,10 @@ module.exports = (phase) => {
     append: (at, length, from, size) => {
       try { fs.appendFileSync(text(at, length), bytes(from, size)); return put(0, ''); }
       catch (error) { return -put(0, error.message); }
+    },
+    permit: (at, length) => {
+      if (permitted) throw new Error('the origins are named already');
+      permitted = new Set(text(at, length).split('\n'));
     },
     connect: (at, length) => {
       const target = JSON.parse(text(at, length));

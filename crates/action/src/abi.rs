@@ -42,6 +42,8 @@ mod host {
         pub fn read(path: *const u8, length: usize) -> i32;
         /// Adds text to a file; gives 0, or the negative length of the error's text.
         pub fn append(path: *const u8, path_length: usize, text: *const u8, length: usize) -> i32;
+        /// Names the origins, one a line, that may be reached; a second call is refused.
+        pub fn permit(origins: *const u8, length: usize);
         /// Opens a connection ahead of need.
         pub fn connect(target: *const u8, length: usize);
         /// Sends a request and wakes `id` with the answer.
@@ -259,6 +261,16 @@ impl Transport for Node {
         Box::pin(async move { answer(&pending.await) })
     }
 
+    fn permit(&self, origins: &[Origin]) {
+        let origins = origins
+            .iter()
+            .map(Origin::to_string)
+            .collect::<Vec<_>>()
+            .join("\n");
+        // SAFETY: pointer and length are those of `origins`, which the host copies before it returns.
+        unsafe { host::permit(origins.as_ptr(), origins.len()) }
+    }
+
     fn connect(&self, origin: &Origin, route: &Route) {
         let target = target(origin, route).to_string();
         // SAFETY: pointer and length are those of `target`, which the host copies before it returns.
@@ -273,6 +285,7 @@ fn target(origin: &Origin, route: &Route) -> serde_json::Value {
             "secure": proxy.origin.secure,
             "host": proxy.origin.host,
             "port": proxy.origin.port,
+            "authority": proxy.origin.authority(),
             "authorization": proxy.authorization.as_ref().map(|secret| secret.expose()),
         })
     });
@@ -345,6 +358,7 @@ fn kind(code: &str) -> FaultKind {
         "APP_PROXY" => FaultKind::Proxy,
         "APP_TOO_LARGE" => FaultKind::TooLarge,
         "APP_CA" => FaultKind::CaBundle,
+        "APP_FORBIDDEN" => FaultKind::Forbidden,
         code if CERTIFICATE.contains(&code) || code.starts_with("UNABLE_TO_GET_ISSUER_CERT") => {
             FaultKind::Tls
         }

@@ -211,6 +211,7 @@ async fn revoke(variables: &Variables, host: Host) -> Result<()> {
     // The host that minted, as main knew it; not what the environment says now.
     let api = ApiUrl::parse(state(state::API_URL))?;
     let client = Client::new(host.clone())?;
+    client.permit([(api.url().origin.clone(), false)]);
     let github = GitHub {
         client: &client,
         api: &api,

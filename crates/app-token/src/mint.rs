@@ -7,6 +7,7 @@ use crate::github::installation::{self, Installation};
 use crate::github::token::{self, Token};
 use crate::github::{ApiUrl, GitHub, Refused};
 use crate::http::client::{Client, Limits};
+use crate::http::url::Origin;
 use crate::jwt::{self, AppId, IssuerForm};
 use crate::permissions::Permissions;
 use crate::scope::{Account, InstallationId, Repositories, Target};
@@ -30,6 +31,21 @@ pub struct Order {
     pub permissions: Permissions,
     /// Where GitHub is.
     pub api: ApiUrl,
+}
+
+impl Order {
+    /// Every origin that this order may lead to, and whether it is one of AWS's.
+    pub fn origins(&self) -> impl Iterator<Item = (Origin, bool)> {
+        let keys = self
+            .keys
+            .keys()
+            .iter()
+            .map(|key| (key.endpoint.origin.clone(), true));
+        [(self.api.url().origin.clone(), false)]
+            .into_iter()
+            .chain(keys)
+            .chain(self.credentials.origins())
+    }
 }
 
 /// The token, and how it came about.
@@ -82,6 +98,7 @@ struct Assertion {
 
 impl Run<'_> {
     async fn go(self) -> Result<Minted> {
+        self.client.permit(self.order.origins());
         if self.order.credentials.asks_the_network()
             && let Some(key) = self.order.keys.keys().first()
         {

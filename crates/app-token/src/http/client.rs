@@ -106,9 +106,9 @@ impl Client {
     /// A client whose overall bound starts now.
     ///
     /// # Errors
-    /// [`problem::PROXY_INVALID`].
+    /// [`problem::PROXY_INVALID`] and [`problem::CA_BUNDLE_UNREADABLE`].
     pub fn new(host: Host) -> Result<Self> {
-        let network = Network::read(&*host.env, &*host.log)?;
+        let network = Network::read(&*host.env, &*host.files, &*host.log)?;
         let started = host.clock.monotonic();
         Ok(Self {
             host,
@@ -120,6 +120,22 @@ impl Client {
     /// Time since the client was made.
     pub fn elapsed(&self) -> Duration {
         self.host.clock.monotonic().saturating_sub(self.started)
+    }
+
+    /// Names every origin that will be asked, before the first request; the transport refuses all others,
+    /// but for the proxies on the way to these.
+    pub fn permit(&self, origins: impl IntoIterator<Item = (Origin, bool)>) {
+        let mut permitted = Vec::new();
+        for (origin, aws) in origins {
+            permitted.extend(
+                self.network
+                    .route(&origin, aws)
+                    .proxy
+                    .map(|proxy| proxy.origin),
+            );
+            permitted.push(origin);
+        }
+        self.host.transport.permit(&permitted);
     }
 
     /// Opens a connection ahead of need.
@@ -264,6 +280,7 @@ impl Client {
             FaultKind::TooLarge => &problem::ANSWER_TOO_LARGE,
             FaultKind::CaBundle => &problem::CA_BUNDLE_UNREADABLE,
             FaultKind::Timeout => &problem::NETWORK_TIMEOUT,
+            FaultKind::Forbidden => &problem::INTERNAL,
         };
         let detail = match fault.words.as_str() {
             "" => call.what.to_owned(),

@@ -146,6 +146,8 @@ pub enum FaultKind {
     CaBundle,
     /// No answer in the time allowed: worth another try.
     Timeout,
+    /// An origin that was not named beforehand: a fault of this program.
+    Forbidden,
 }
 
 /// Why a request was not answered.
@@ -204,6 +206,12 @@ pub trait Transport {
         request: &Request,
         route: &Route,
     ) -> LocalBoxFuture<'static, Result<Response, Fault>>;
+
+    /// From now on nothing but these origins may be reached. Said once, before the first request; a
+    /// transport that can hold itself to it does.
+    fn permit(&self, origins: &[Origin]) {
+        let _ = origins;
+    }
 
     /// Opens a connection that the next request to `origin` will use. A failure is not told: that
     /// request will meet it again.

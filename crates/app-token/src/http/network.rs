@@ -7,8 +7,8 @@
 
 use super::url::{Origin, Url, UrlError, split_authority};
 use super::{Proxy, Route};
-use crate::error::{Error, Result, problem};
-use crate::host::{Env, Log};
+use crate::error::{Error, Result, problem, words};
+use crate::host::{Env, FileError, Files, Log};
 use crate::secret::Secret;
 use base64::Engine;
 
@@ -47,8 +47,9 @@ impl Network {
     /// Reads the variables, and masks whatever credentials they hold.
     ///
     /// # Errors
-    /// [`problem::PROXY_INVALID`], naming the variable but not its value.
-    pub fn read(env: &dyn Env, log: &dyn Log) -> Result<Self> {
+    /// [`problem::PROXY_INVALID`], naming the variable but not its value;
+    /// [`problem::CA_BUNDLE_UNREADABLE`].
+    pub fn read(env: &dyn Env, files: &dyn Files, log: &dyn Log) -> Result<Self> {
         let either = |name: &str| {
             let lower = name.to_ascii_lowercase();
             env.var(&lower)
@@ -69,13 +70,24 @@ impl Network {
                 entries.filter_map(parse_exception).collect()
             })
             .unwrap_or_default();
+        let ca = |name: &str| {
+            env.var(name)
+                .map(|path| check_ca(name, path, files))
+                .transpose()
+        };
+        let (ssl_ca, aws_ca) = (ca("SSL_CERT_FILE")?, ca("AWS_CA_BUNDLE")?);
+        // Node adds its own variable by itself, but not where other files are named.
+        let node_ca = match ssl_ca.is_some() || aws_ca.is_some() {
+            true => ca("NODE_EXTRA_CA_CERTS")?,
+            false => None,
+        };
         Ok(Self {
             for_https: proxy("HTTPS_PROXY")?,
             for_http: proxy("HTTP_PROXY")?,
             exceptions,
-            node_ca: env.var("NODE_EXTRA_CA_CERTS"),
-            ssl_ca: env.var("SSL_CERT_FILE"),
-            aws_ca: env.var("AWS_CA_BUNDLE"),
+            node_ca,
+            ssl_ca,
+            aws_ca,
         })
     }
 
@@ -87,15 +99,20 @@ impl Network {
             &self.for_http
         };
         let proxy = proxy.as_ref().filter(|_| !self.is_exempt(origin)).cloned();
-        let mut ca_files = Vec::new();
+        let mut ca_files: Vec<String> = Vec::new();
         if origin.secure || proxy.as_ref().is_some_and(|proxy| proxy.origin.secure) {
-            ca_files.extend(self.ssl_ca.clone());
-            if aws {
-                ca_files.extend(self.aws_ca.clone());
+            let named = [&self.ssl_ca, if aws { &self.aws_ca } else { &None }];
+            for file in named.into_iter().flatten() {
+                if !ca_files.contains(file) {
+                    ca_files.push(file.clone());
+                }
             }
-            // Node adds its own variable by itself, but not where other files are named.
-            if !ca_files.is_empty() {
-                ca_files.extend(self.node_ca.clone());
+            if let Some(file) = self
+                .node_ca
+                .as_ref()
+                .filter(|file| !ca_files.is_empty() && !ca_files.contains(file))
+            {
+                ca_files.push(file.clone());
             }
         }
         Route { proxy, ca_files }
@@ -141,6 +158,17 @@ fn bits(address: std::net::IpAddr) -> Bits {
 impl Bits {
     fn zip_prefix(&self, other: Self, length: u32) -> bool {
         self.1 == other.1 && (length == 0 || (self.0 ^ other.0) >> (128 - length) == 0)
+    }
+}
+
+/// A file of certificates must be there and hold one: a wrong path would otherwise show as a refused
+/// certificate, far from its cause.
+fn check_ca(name: &str, path: String, files: &dyn Files) -> Result<String> {
+    let unusable = |why: String| Err(Error::new(&problem::CA_BUNDLE_UNREADABLE, why).at(name));
+    match files.read(&path) {
+        Ok(text) if text.contains("-----BEGIN CERTIFICATE-----") => Ok(path),
+        Ok(_) => unusable(format!("{} holds no certificate in PEM form", words(&path))),
+        Err(FileError(why)) => unusable(words(&why)),
     }
 }
 
@@ -220,10 +248,22 @@ fn decode(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Recorder, env};
+    use crate::testing::{Recorder, Script, env};
+    use std::collections::BTreeMap;
+
+    const PEM: &str = "-----BEGIN CERTIFICATE-----";
+
+    fn read(variables: &BTreeMap<String, String>, log: &Recorder) -> Result<Network> {
+        let files = Script::new([])
+            .file("/n", PEM)
+            .file("/s", PEM)
+            .file("/a", PEM)
+            .file("/empty", "");
+        Network::read(variables, &files, log)
+    }
 
     fn route(variables: &[(&str, &str)], url: &str) -> Option<String> {
-        let network = Network::read(&env(variables), &Recorder::default()).unwrap();
+        let network = read(&env(variables), &Recorder::default()).unwrap();
         let proxy = network.route(&Url::parse(url).unwrap().origin, false).proxy;
         proxy.map(|proxy| proxy.origin.to_string())
     }
@@ -306,7 +346,7 @@ mod tests {
     fn credentials_are_decoded_sent_and_masked() {
         let log = Recorder::default();
         let variables = env(&[("HTTPS_PROXY", "http://me:p%40ss%zz@proxy:3128")]);
-        let network = Network::read(&variables, &log).unwrap();
+        let network = read(&variables, &log).unwrap();
         let proxy = network
             .route(&Url::parse("https://a").unwrap().origin, false)
             .proxy
@@ -327,7 +367,7 @@ mod tests {
             "http://u:hunter2@p:x",
         ] {
             let log = Recorder::default();
-            let error = Network::read(&env(&[("https_proxy", value)]), &log).unwrap_err();
+            let error = read(&env(&[("https_proxy", value)]), &log).unwrap_err();
             assert!(error.is(&problem::PROXY_INVALID));
             assert_eq!(error.place, "https_proxy");
             assert!(!error.report().contains("hunter2"));
@@ -341,7 +381,7 @@ mod tests {
             ("SSL_CERT_FILE", "/s"),
             ("AWS_CA_BUNDLE", "/a"),
         ]);
-        let network = Network::read(&all, &Recorder::default()).unwrap();
+        let network = read(&all, &Recorder::default()).unwrap();
         let files = |url: &str, aws| {
             network
                 .route(&Url::parse(url).unwrap().origin, aws)
@@ -353,5 +393,31 @@ mod tests {
             ["/s", "/a", "/n"]
         );
         assert!(files("http://127.0.0.1", true).is_empty());
+    }
+
+    #[test]
+    fn a_file_without_certificates_is_named() {
+        for (variable, file, why) in [
+            ("SSL_CERT_FILE", "/missing", "ENOENT: no such file"),
+            (
+                "AWS_CA_BUNDLE",
+                "/empty",
+                "/empty holds no certificate in PEM form",
+            ),
+        ] {
+            let error = read(&env(&[(variable, file)]), &Recorder::default()).unwrap_err();
+            assert!(error.is(&problem::CA_BUNDLE_UNREADABLE));
+            assert_eq!(
+                (error.place.as_str(), error.detail.as_str()),
+                (variable, why)
+            );
+        }
+        assert!(
+            read(
+                &env(&[("NODE_EXTRA_CA_CERTS", "/missing")]),
+                &Recorder::default()
+            )
+            .is_ok()
+        );
     }
 }

@@ -7,6 +7,7 @@ mod environment;
 use crate::clock::UnixTime;
 use crate::error::{Error, Result, problem};
 use crate::http::client::Client;
+use crate::http::url::Origin;
 use crate::secret::Secret;
 use std::fmt;
 
@@ -61,6 +62,13 @@ impl Source {
     /// Whether getting them takes a request, which leaves time to open other connections.
     pub const fn asks_the_network(&self) -> bool {
         !matches!(self, Self::Environment(_))
+    }
+
+    /// Every origin that is asked for them, and whether it is one of AWS's.
+    pub fn origins(&self) -> Vec<(Origin, bool)> {
+        match self {
+            Self::Environment(_) => Vec::new(),
+        }
     }
 
     /// Gets the credentials, and masks them.
