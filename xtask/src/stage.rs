@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use app_token_sandbox::{ALIAS, APP_ID, Exchange, ORG, REPO_A, Sandbox};
+use app_token_sandbox::{
+    Exchange, Sandbox,
+    world::{ALIAS, APP_ID, ORG, REPO_A},
+};
 
 use crate::{
     error::{Result, fail},
@@ -93,6 +96,10 @@ impl Stage {
         let manifest = Manifest::of_checkout(root)?;
         let mut job = Job::new(&manifest, &format!("{ORG}/{REPO_A}"), &github, &inputs)?;
         job.environment(environment);
+        if setting.tls {
+            let authority = job.file("authority.pem", sandbox.ca_pem())?;
+            job.environment([("NODE_EXTRA_CA_CERTS", authority.display().to_string())]);
+        }
         Ok(Self {
             sandbox,
             job,
@@ -141,7 +148,10 @@ mod tests {
     #[test]
     fn a_relay_takes_the_server_s_place_in_its_url() {
         let url = "https://localhost:4566/api/v3";
-        assert_eq!(address(url).unwrap(), SocketAddr::from(([127, 0, 0, 1], 4566)));
+        assert_eq!(
+            address(url).unwrap(),
+            SocketAddr::from(([127, 0, 0, 1], 4566))
+        );
         assert_eq!(
             behind(url, SocketAddr::from(([127, 0, 0, 1], 99))).unwrap(),
             "https://127.0.0.1:99/api/v3"

@@ -17,7 +17,8 @@ use serde_json::json;
 
 use crate::{
     args::Args,
-    error::{Result, fail},
+    error::{Result, at, fail},
+    log::Log,
     paths,
     runner::{self, Ran},
     stage::{Setting, Stage},
@@ -136,7 +137,7 @@ fn measure(root: &Path, options: &Options) -> Result<Measured> {
     let stateless = BTreeMap::new();
     let peer = match &options.peer {
         // The job runs in a folder of its own.
-        Some(path) => Some(path.canonicalize().map_err(crate::error::at("find", path))?),
+        Some(path) => Some(path.canonicalize().map_err(at("find", path))?),
         None => None,
     };
 
@@ -182,7 +183,10 @@ fn succeeded(name: &str, ran: Ran) -> Result<Ran> {
     if ran.success {
         Ok(ran)
     } else {
-        Err(fail(format!("{name} failed:\n{}{}", ran.stdout, ran.stderr)))
+        let log = Log::read(&ran.stdout);
+        let lines: Vec<&str> = log.lines.iter().map(|line| line.text.as_str()).collect();
+        let said = format!("{}\n{}", lines.join("\n"), log.mask(&ran.stderr));
+        Err(fail(format!("{name} failed:\n{}", said.trim())))
     }
 }
 
@@ -199,7 +203,10 @@ impl Goals {
     fn of(measured: &Measured, network: Option<Network>, installation_known: bool) -> Self {
         let node = measured.node.median();
         let times = |path: Duration, median: Duration| {
-            (path, median.as_secs_f64() / path.as_secs_f64().max(f64::EPSILON))
+            (
+                path,
+                median.as_secs_f64() / path.as_secs_f64().max(f64::EPSILON),
+            )
         };
         Self {
             main_over_node: difference_ms(node, measured.main.median()),
@@ -217,7 +224,11 @@ fn print(
     goals: &Goals,
     network: Option<Network>,
 ) {
-    let transport = if options.setting.tls { "TLS" } else { "plain HTTP" };
+    let transport = if options.setting.tls {
+        "TLS"
+    } else {
+        "plain HTTP"
+    };
     println!(
         "node {node}, {transport} on loopback, {} runs in turn after {WARM_UP} to warm up; whole \
          processes, in ms",
@@ -244,8 +255,16 @@ fn print(
         (None, false) => format!("over the {most} aimed at"),
     };
     row("bare node", &measured.node, "");
-    row("main", &measured.main, &goal(goals.main_over_node, MAIN_GOAL_MS));
-    row("post", &measured.post, &goal(goals.post_over_node, POST_GOAL_MS));
+    row(
+        "main",
+        &measured.main,
+        &goal(goals.main_over_node, MAIN_GOAL_MS),
+    );
+    row(
+        "post",
+        &measured.post,
+        &goal(goals.post_over_node, POST_GOAL_MS),
+    );
     println!(
         "of main, the sandbox took {:.1} to answer",
         ms(measured.served.median())
@@ -277,12 +296,14 @@ fn print(
         println!(
             "main takes {times:.3} times its critical path, {met} the {PATH_GOAL} aimed at; \
              {:.3} times with bare node's {:.0} added to the path",
-            measured.main.median().as_secs_f64()
-                / (path + measured.node.median()).as_secs_f64(),
+            measured.main.median().as_secs_f64() / (path + measured.node.median()).as_secs_f64(),
             ms(measured.node.median()),
         );
         if let Some((path, times)) = goals.post_path {
-            println!("post takes {times:.3} times its critical path of {:.0}", ms(path));
+            println!(
+                "post takes {times:.3} times its critical path of {:.0}",
+                ms(path)
+            );
         }
     }
 }
@@ -344,7 +365,13 @@ mod tests {
 
     #[test]
     fn malformed_options_are_refused() {
-        for line in ["--runs 0", "--runs x", "--rtt-kms 150", "--with a", "--fast"] {
+        for line in [
+            "--runs 0",
+            "--runs x",
+            "--rtt-kms 150",
+            "--with a",
+            "--fast",
+        ] {
             assert!(options(line).is_err(), "{line}");
         }
     }
