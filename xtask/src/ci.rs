@@ -8,7 +8,7 @@ use std::{path::Path, process::Command, time::Instant};
 use crate::{
     archive,
     args::Args,
-    codegen, dist,
+    codegen, demo, dist,
     error::{Result, fail},
     paths,
     process::run as command,
@@ -27,6 +27,7 @@ const STEPS: &[(&str, Step)] = &[
     ("generated files", |_| codegen::run(&["--check".to_owned()])),
     ("dist", |_| dist::run(&["--check".to_owned()])),
     ("archive", |_| archive::run(&[])),
+    ("demo", |_| demo::run(&[])),
     ("tests", |root| {
         cargo(root, &["test", "--locked", "--workspace"])
     }),

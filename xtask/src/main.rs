@@ -10,13 +10,20 @@
 
 mod archive;
 mod args;
+mod bench;
 mod ci;
 mod codegen;
+mod demo;
 mod dist;
 mod error;
+mod log;
 mod manifest;
 mod paths;
 mod process;
+mod relay;
+mod runner;
+mod stage;
+mod terminal;
 
 use std::process::ExitCode;
 
@@ -35,6 +42,12 @@ commands:
       Builds dist/ in the pinned builder. --check compares it, byte for byte, with what is there.
   archive
       Checks what a job that uses the action downloads: which files, and how large.
+  demo
+      Shows the action's whole life on this machine: main, the token's use, post.
+  bench [--runs N] [--peer MAIN.js] [--with INPUT=VALUE]... [--json]
+        [--tls] [--rtt-kms 150ms] [--rtt-github 40ms]
+      Times whole processes in turn: bare node, main, post, and another action's main. With round
+      trips, through a relay that delays, beside the critical path.
   ci
       Runs every check that a change must pass.
 ";
@@ -58,7 +71,9 @@ fn run(arguments: &[String]) -> Result<()> {
     match command.as_str() {
         "codegen" => codegen::run(rest),
         "archive" => archive::run(rest),
+        "bench" => bench::run(rest),
         "ci" => ci::run(rest),
+        "demo" => demo::run(rest),
         "dist" => dist::run(rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
