@@ -386,6 +386,7 @@ impl Sandbox {
     pub fn env_without_credentials(&self) -> Vec<(String, String)> {
         let pairs = [
             ("AWS_REGION", world::REGION.to_owned()),
+            ("AWS_DEFAULT_REGION", world::REGION.to_owned()),
             ("AWS_ENDPOINT_URL_KMS", self.kms_url()),
             ("AWS_ENDPOINT_URL_STS", self.sts_url()),
             ("GITHUB_API_URL", self.github_url()),
