@@ -821,3 +821,433 @@ fn what_is_no_http_is_answered_with_400() {
     wire.write_all(b"\x16\x03\x01\x02\x00\x01\r\n\r\n").unwrap();
     assert_eq!(receive(&mut *wire).unwrap().status, 400);
 }
+
+/// The environment as a map, as a job would have it.
+fn variable(env: &[(String, String)], name: &str) -> String {
+    env.iter()
+        .find(|(known, _)| known == name)
+        .map(|(_, value)| value.clone())
+        .unwrap_or_default()
+}
+
+/// What follows scheme and host.
+fn path_of(url: &str) -> &str {
+    url.match_indices('/').nth(2).map_or("", |(at, _)| &url[at..])
+}
+
+fn id_token(sandbox: &Sandbox, authorization: &str, query: &str) -> Got {
+    let url = variable(&sandbox.env(), "ACTIONS_ID_TOKEN_REQUEST_URL");
+    let head = format!(
+        "GET {}{query} HTTP/1.1\r\nAuthorization: {authorization}",
+        path_of(&url)
+    );
+    send(&mut *connect(sandbox, Service::Oidc).unwrap(), &head, b"").unwrap()
+}
+
+fn sts(sandbox: &Sandbox, fields: &[(&str, &str)], more: &str) -> Got {
+    let encode = |text: &str| crate::codec::percent_encode(text.as_bytes(), b"");
+    let body: Vec<String> = fields
+        .iter()
+        .map(|(name, value)| format!("{name}={}", encode(value)))
+        .collect();
+    let head = format!("POST / HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded{more}");
+    send(
+        &mut *connect(sandbox, Service::Sts).unwrap(),
+        &head,
+        body.join("&").as_bytes(),
+    )
+    .unwrap()
+}
+
+fn element<'a>(xml: &'a str, name: &str) -> &'a str {
+    let start = xml
+        .find(&format!("<{name}>"))
+        .map_or(0, |at| at + name.len() + 2);
+    &xml[start..xml.find(&format!("</{name}>")).unwrap_or(start)]
+}
+
+const ROLE: &str = "arn:aws:iam::123456789012:role/app-token-signer";
+
+fn assume<'a>(token: &'a str) -> Vec<(&'static str, &'a str)> {
+    vec![
+        ("Action", "AssumeRoleWithWebIdentity"),
+        ("Version", "2011-06-15"),
+        ("RoleArn", ROLE),
+        ("RoleSessionName", "run-1"),
+        ("DurationSeconds", "900"),
+        ("WebIdentityToken", token),
+    ]
+}
+
+#[test]
+fn an_id_token_becomes_a_session_that_signs() {
+    let sandbox = Sandbox::start().unwrap();
+    let bearer = format!(
+        "Bearer {}",
+        variable(&sandbox.env(), "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
+    );
+    let token = id_token(&sandbox, &bearer, "&audience=sts.amazonaws.com").json()["value"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let got = sts(&sandbox, &assume(&token), "");
+    let xml = String::from_utf8(got.body).unwrap();
+    assert_eq!(got.status, 200, "{xml}");
+    assert_eq!(
+        element(&xml, "Arn"),
+        "arn:aws:sts::123456789012:assumed-role/app-token-signer/run-1"
+    );
+    let id = element(&xml, "AccessKeyId");
+    assert_eq!(
+        sandbox.credentials(id).unwrap().secret_access_key,
+        element(&xml, "SecretAccessKey")
+    );
+    assert_eq!(
+        kms(&sandbox, id, "us-east-1", "Sign", &sign_body(world::ALIAS))
+            .unwrap()
+            .status,
+        200
+    );
+    for secret in [
+        token.as_str(),
+        element(&xml, "SecretAccessKey"),
+        element(&xml, "SessionToken"),
+    ] {
+        assert!(sandbox.secrets().iter().any(|(_, value)| value == secret));
+    }
+}
+
+#[test]
+fn the_oidc_endpoint_wants_its_bearer_and_the_permission() {
+    let sandbox = Sandbox::start().unwrap();
+    let bearer = format!(
+        "Bearer {}",
+        variable(&sandbox.env(), "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
+    );
+    assert_eq!(id_token(&sandbox, "Bearer wrong", "").status, 401);
+    let token = id_token(&sandbox, &bearer, "").json()["value"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let claims = jwt::Parts::parse(&token).unwrap().claims;
+    assert_eq!(claims["aud"], "https://github.com/my-org");
+    assert_eq!(
+        claims["sub"],
+        "repo:my-org@1001/repo-a@50001:ref:refs/heads/main"
+    );
+    sandbox.change(|world| world.job.id_token = false);
+    assert_eq!(variable(&sandbox.env(), "ACTIONS_ID_TOKEN_REQUEST_URL"), "");
+}
+
+#[test]
+fn web_identities_are_refused_with_the_words_of_sts() {
+    let sandbox = Sandbox::start().unwrap();
+    let refusal = |token: &str| {
+        let got = sts(&sandbox, &assume(token), "");
+        let xml = String::from_utf8(got.body).unwrap();
+        (
+            got.status,
+            element(&xml, "Code").to_owned(),
+            element(&xml, "Message").to_owned(),
+        )
+    };
+    let code = |token: &str| refusal(token).1;
+    assert_eq!(code("nonsense"), "InvalidIdentityToken");
+    assert_eq!(
+        refusal(&sandbox.id_token("api://other")).2,
+        "Incorrect token audience"
+    );
+
+    sandbox.change(|world| world.job.repository_id = 1);
+    let denied = refusal(&sandbox.id_token("sts.amazonaws.com"));
+    assert_eq!(
+        denied,
+        (
+            403,
+            "AccessDenied".into(),
+            "Not authorized to perform sts:AssumeRoleWithWebIdentity".into()
+        )
+    );
+    sandbox.change(|world| world.job.repository_id = world::REPO_A_ID);
+
+    sandbox.change(|world| world.job.lifetime = -1);
+    assert_eq!(
+        code(&sandbox.id_token("sts.amazonaws.com")),
+        "ExpiredTokenException"
+    );
+    sandbox.change(|world| world.job.lifetime = 300);
+
+    sandbox.change(|world| world.job.signing_key = PrivateKey::published(&RFC_7520));
+    assert!(
+        refusal(&sandbox.id_token("sts.amazonaws.com"))
+            .2
+            .starts_with("Couldn't retrieve verification key")
+    );
+    sandbox.change(|world| world.job.signing_key = PrivateKey::published(&crate::keys::RFC_7517));
+
+    sandbox.change(|world| world.oidc_provider = None);
+    let unknown = "No OpenIDConnect provider found in your account for https://token.actions.githubusercontent.com";
+    assert_eq!(refusal(&sandbox.id_token("sts.amazonaws.com")).2, unknown);
+}
+
+#[test]
+fn sts_checks_what_it_is_asked() {
+    let sandbox = Sandbox::start().unwrap();
+    let token = sandbox.id_token("sts.amazonaws.com");
+    let code = |name: &str, value: &str| {
+        let mut fields = assume(&token);
+        fields.retain(|(known, _)| *known != name);
+        if !value.is_empty() {
+            fields.push((name, value));
+        }
+        element(
+            &String::from_utf8(sts(&sandbox, &fields, "").body).unwrap(),
+            "Code",
+        )
+        .to_owned()
+    };
+    assert_eq!(code("Version", "2011-06-16"), "InvalidAction");
+    assert_eq!(code("Action", ""), "MissingAction");
+    assert_eq!(code("RoleSessionName", "a b"), "ValidationError");
+    assert_eq!(code("RoleSessionName", "a"), "ValidationError");
+    assert_eq!(code("DurationSeconds", "899"), "ValidationError");
+    assert_eq!(code("DurationSeconds", "7200"), "ValidationError");
+    assert_eq!(code("RoleArn", "app-token-signer"), "ValidationError");
+    assert_eq!(
+        code("RoleArn", "arn:aws:iam::123456789012:role/nobody"),
+        "AccessDenied"
+    );
+    assert_eq!(code("WebIdentityToken", ""), "ValidationError");
+    assert_eq!(code("DurationSeconds", "3600"), "");
+    sandbox.fault(
+        Call::AssumeRoleWithWebIdentity,
+        When::First(1),
+        Fault::aws("IDPCommunicationError", "not <now>"),
+    );
+    assert_eq!(code("DurationSeconds", "900"), "IDPCommunicationError");
+}
+
+fn signed_sts(sandbox: &Sandbox, access_key: &str, body: &str) -> Got {
+    let credential = sandbox.credentials(access_key).unwrap();
+    let mut fields = vec![
+        ("Host".to_owned(), "sandbox.test".to_owned()),
+        ("X-Amz-Date".into(), amz_date(Clock::default().now())),
+    ];
+    fields.extend(
+        credential
+            .session_token
+            .clone()
+            .map(|token| ("X-Amz-Security-Token".to_owned(), token)),
+    );
+    let authorization =
+        sigv4::authorization_for_tests("sts", "us-east-1", &credential, &fields, body.as_bytes());
+    fields.push(("Authorization".into(), authorization));
+    let fields: Vec<String> = fields[1..]
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}"))
+        .collect();
+    let head = format!(
+        "POST / HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\n{}",
+        fields.join("\r\n")
+    );
+    send(
+        &mut *connect(sandbox, Service::Sts).unwrap(),
+        &head,
+        body.as_bytes(),
+    )
+    .unwrap()
+}
+
+#[test]
+fn users_learn_who_they_are_and_assume_roles_that_trust_them() {
+    let sandbox = Sandbox::start().unwrap();
+    let who = |key: &str| {
+        let got = signed_sts(&sandbox, key, "Action=GetCallerIdentity&Version=2011-06-15");
+        element(&String::from_utf8(got.body).unwrap(), "Arn").to_owned()
+    };
+    assert_eq!(who(world::CI_USER), "arn:aws:iam::123456789012:user/ci");
+    assert_eq!(
+        who(world::SIGNER_SESSION),
+        "arn:aws:sts::123456789012:assumed-role/app-token-signer/GitHubActions"
+    );
+    let assume = |key: &str| {
+        let role = ROLE.replace(':', "%3A").replace('/', "%2F");
+        let body =
+            format!("Action=AssumeRole&Version=2011-06-15&RoleArn={role}&RoleSessionName=chain");
+        let got = signed_sts(&sandbox, key, &body);
+        let xml = String::from_utf8(got.body).unwrap();
+        (got.status, element(&xml, "AccessKeyId").to_owned())
+    };
+    let (status, id) = assume(world::CI_USER);
+    assert_eq!(status, 200);
+    assert_eq!(
+        kms(&sandbox, &id, "us-east-1", "Sign", &sign_body(world::ALIAS))
+            .unwrap()
+            .status,
+        200
+    );
+    assert_eq!(assume(world::STRANGER).0, 403);
+    assert_eq!(
+        signed_sts(
+            &sandbox,
+            world::EXPIRED_SESSION,
+            "Action=GetCallerIdentity&Version=2011-06-15"
+        )
+        .status,
+        403
+    );
+}
+
+#[test]
+fn containers_and_instances_get_sessions_that_sign() {
+    let sandbox = Sandbox::start().unwrap();
+    let ask = |head: &str| {
+        send(
+            &mut *connect(&sandbox, Service::Metadata).unwrap(),
+            head,
+            b"",
+        )
+        .unwrap()
+    };
+    let signs = |got: &Got| {
+        let id = got.json()["AccessKeyId"].as_str().unwrap().to_owned();
+        kms(&sandbox, &id, "us-east-1", "Sign", &sign_body(world::ALIAS))
+            .unwrap()
+            .status
+            == 200
+    };
+    assert!(signs(&ask(&format!(
+        "GET {} HTTP/1.1",
+        sandbox.container_path()
+    ))));
+
+    let env = sandbox.env_of_container();
+    let uri = variable(&env, "AWS_CONTAINER_CREDENTIALS_FULL_URI");
+    let token = variable(&env, "AWS_CONTAINER_AUTHORIZATION_TOKEN");
+    assert!(signs(&ask(&format!(
+        "GET {} HTTP/1.1\r\nAuthorization: {token}",
+        path_of(&uri)
+    ))));
+    assert_eq!(ask(&format!("GET {} HTTP/1.1", path_of(&uri))).status, 401);
+
+    let role = "/latest/meta-data/iam/security-credentials/";
+    assert_eq!(ask(&format!("GET {role} HTTP/1.1")).status, 401);
+    assert_eq!(ask("PUT /latest/api/token HTTP/1.1").status, 400);
+    let put = |ttl: &str| {
+        ask(&format!(
+            "PUT /latest/api/token HTTP/1.1\r\nX-aws-ec2-metadata-token-ttl-seconds: {ttl}"
+        ))
+    };
+    assert_eq!(put("0").status, 400);
+    let token = String::from_utf8(put("60").body).unwrap();
+    let get = |path: &str| {
+        ask(&format!(
+            "GET {path} HTTP/1.1\r\nX-aws-ec2-metadata-token: {token}"
+        ))
+    };
+    assert_eq!(get(role).body, world::SIGNER_ROLE.as_bytes());
+    let credentials = get(&format!("{role}{}", world::SIGNER_ROLE));
+    assert_eq!(credentials.json()["Code"], "Success");
+    assert!(signs(&credentials));
+    assert_eq!(get(&format!("{role}other")).status, 404);
+    let calls: Vec<Call> = sandbox
+        .requests()
+        .iter()
+        .map(|exchange| exchange.call)
+        .collect();
+    assert!(
+        calls.contains(&Call::MetadataCredentials) && calls.contains(&Call::ContainerCredentials)
+    );
+}
+
+#[test]
+fn the_proxy_leads_names_to_services_with_certificates_that_fit() {
+    let sandbox = Sandbox::builder()
+        .tls(true)
+        .proxy_credentials("user", "p@ss")
+        .start()
+        .unwrap();
+    assert!(
+        sandbox
+            .proxy_url()
+            .starts_with("http://user:p%40ss@127.0.0.1:")
+    );
+    let open = |target: &str, credentials: &str| {
+        let mut tcp = TcpStream::connect(("127.0.0.1", sandbox.port(Service::Proxy))).unwrap();
+        let head = format!(
+            "CONNECT {target} HTTP/1.1\r\nProxy-Authorization: Basic {}",
+            base64(credentials.as_bytes())
+        );
+        let got = send(&mut tcp, &head, b"").unwrap();
+        (got.status, tcp)
+    };
+    assert_eq!(open("api.github.com:443", "user:wrong").0, 407);
+    assert_eq!(open("example.com:443", "user:p@ss").0, 403);
+    let (status, tcp) = open("api.github.com:443", "user:p@ss");
+    assert_eq!(status, 200);
+
+    let mut roots = RootCertStore::empty();
+    roots
+        .add(
+            rustls::pki_types::CertificateDer::from_pem_slice(sandbox.ca_pem().as_bytes()).unwrap(),
+        )
+        .unwrap();
+    let config =
+        ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+    let name = ServerName::try_from("api.github.com").unwrap();
+    let mut tls = StreamOwned::new(ClientConnection::new(Arc::new(config), name).unwrap(), tcp);
+    let head = format!(
+        "GET /app HTTP/1.1\r\nUser-Agent: t\r\nAuthorization: {}",
+        app_jwt(0)
+    );
+    assert_eq!(send(&mut tls, &head, b"").unwrap().status, 200);
+
+    let last = sandbox.requests().pop().unwrap();
+    assert_eq!(
+        (last.call, last.through_proxy.as_deref()),
+        (Call::App, Some("api.github.com:443"))
+    );
+    sandbox.refuse(Service::GitHub);
+    assert_eq!(open("api.github.com:443", "user:p@ss").0, 502);
+}
+
+#[test]
+fn the_proxy_passes_plain_requests_on() {
+    let sandbox = Sandbox::start().unwrap();
+    let mut wire = TcpStream::connect(("127.0.0.1", sandbox.port(Service::Proxy))).unwrap();
+    for url in [
+        format!("{}/app", sandbox.github_url()),
+        "http://api.github.com/app".into(),
+    ] {
+        let head = format!(
+            "GET {url} HTTP/1.1\r\nUser-Agent: t\r\nAuthorization: {}",
+            app_jwt(0)
+        );
+        assert_eq!(send(&mut wire, &head, b"").unwrap().status, 200);
+    }
+    assert_eq!(
+        send(&mut wire, "GET /app HTTP/1.1", b"").unwrap().status,
+        400
+    );
+    let calls: Vec<Call> = sandbox
+        .requests()
+        .iter()
+        .map(|exchange| exchange.call)
+        .collect();
+    assert_eq!(
+        calls,
+        [
+            Call::Forward,
+            Call::App,
+            Call::Forward,
+            Call::App,
+            Call::Forward
+        ]
+    );
+    sandbox.fault(Call::Forward, When::Every, Fault::Reset);
+    assert!(send(&mut wire, "GET http://api.github.com/app HTTP/1.1", b"").is_err());
+}
