@@ -509,17 +509,21 @@ impl Connection<'_> {
     }
 
     fn send(&self, stream: &mut Stream, number: u64, answer: &Answer, keep_alive: bool) -> Next {
-        self.server.state.answered(number, answer);
-        let head = answer.head(self.server.state.now(self.service), !keep_alive);
+        let state = &self.server.state;
+        state.answered(number, answer);
+        let head = answer.head(state.now(self.service), !keep_alive);
+        // Noted before the last byte goes out: a client that has it may ask at once.
+        state.finish(number);
+        state.delivered(answer, true);
         match stream
             .write_all(&[head.as_slice(), &answer.body].concat())
             .and_then(|()| stream.flush())
         {
-            Ok(()) => {
-                self.server.state.delivered(answer);
-                Next::More
+            Ok(()) => Next::More,
+            Err(_) => {
+                state.delivered(answer, false);
+                Next::Close
             }
-            Err(_) => Next::Close,
         }
     }
 
@@ -633,16 +637,20 @@ impl Connection<'_> {
         let state = &self.server.state;
         state.answered(number, answer);
         let mut sent = stream.write_all(&answer.head(state.now(self.service), false));
-        for byte in &answer.body {
+        for (place, byte) in answer.body.iter().enumerate() {
+            if place + 1 == answer.body.len() {
+                state.finish(number);
+                state.delivered(answer, true);
+            }
             sent = sent
                 .and_then(|()| stream.write_all(&[*byte]))
                 .and_then(|()| stream.flush());
             if sent.is_err() || self.server.stop.is_stopped() {
+                state.delivered(answer, false);
                 return Next::Close;
             }
             self.server.stop.wait(Some(pause));
         }
-        state.delivered(answer);
         Next::More
     }
 }

@@ -11,6 +11,7 @@ use crate::fault::Faults;
 use crate::github::Minted;
 use crate::http::{Answer, Request};
 use crate::keys::{PrivateKey, RFC_7517};
+use crate::kms::ImportToken;
 use crate::proxy::Hosts;
 use crate::record::Exchange;
 use crate::server::lock;
@@ -58,6 +59,8 @@ pub(crate) struct State {
     pub(crate) oidc_request_token: String,
     /// What EKS gives a pod to ask for credentials with.
     pub(crate) container_token: String,
+    /// Import tokens that KMS gave out.
+    pub(crate) import_tokens: Mutex<Vec<ImportToken>>,
     /// Tokens of the instance metadata service, and when they end.
     pub(crate) metadata_tokens: Mutex<Vec<(String, i64)>>,
     /// Seconds since the epoch.
@@ -89,6 +92,7 @@ impl State {
             oidc_key: PrivateKey::published(&RFC_7517),
             oidc_request_token: base64url(&random_bytes(96)),
             container_token: base64url(&random_bytes(48)),
+            import_tokens: Mutex::default(),
             metadata_tokens: Mutex::default(),
             started: Clock::default().now(),
             epoch: Instant::now(),
@@ -215,12 +219,12 @@ impl State {
         self.with_exchange(number, |exchange| exchange.finished = Some(age));
     }
 
-    /// An answer went out whole.
-    pub(crate) fn delivered(&self, answer: &Answer) {
+    /// Did the answer that carries a token go out whole?
+    pub(crate) fn delivered(&self, answer: &Answer, whole: bool) {
         if let Some(place) = answer.minted
             && let Some(token) = self.tokens().get_mut(place)
         {
-            token.delivered = true;
+            token.delivered = whole;
         }
     }
 

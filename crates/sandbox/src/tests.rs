@@ -832,7 +832,9 @@ fn variable(env: &[(String, String)], name: &str) -> String {
 
 /// What follows scheme and host.
 fn path_of(url: &str) -> &str {
-    url.match_indices('/').nth(2).map_or("", |(at, _)| &url[at..])
+    url.match_indices('/')
+        .nth(2)
+        .map_or("", |(at, _)| &url[at..])
 }
 
 fn id_token(sandbox: &Sandbox, authorization: &str, query: &str) -> Got {
@@ -1250,4 +1252,401 @@ fn the_proxy_passes_plain_requests_on() {
     );
     sandbox.fault(Call::Forward, When::Every, Fault::Reset);
     assert!(send(&mut wire, "GET http://api.github.com/app HTTP/1.1", b"").is_err());
+}
+
+/// Calls KMS as the administrator and wants success.
+fn admin(sandbox: &Sandbox, region: &str, action: &str, body: Value) -> Value {
+    let got = kms(sandbox, world::ADMIN, region, action, &body).unwrap();
+    assert_eq!(got.status, 200, "{action}: {}", got.message());
+    got.json()
+}
+
+/// Calls KMS as the administrator and wants this error.
+fn refused(sandbox: &Sandbox, action: &str, body: Value) -> String {
+    let got = kms(sandbox, world::ADMIN, "us-east-1", action, &body).unwrap();
+    assert_eq!(got.status, 400, "{action} passed");
+    got.json()["__type"].as_str().unwrap_or_default().to_owned()
+}
+
+fn external_key(sandbox: &Sandbox) -> String {
+    let wanted = json!({"KeySpec": "RSA_2048", "KeyUsage": "SIGN_VERIFY", "Origin": "EXTERNAL", "MultiRegion": true});
+    let made = admin(sandbox, "us-east-1", "CreateKey", wanted);
+    assert_eq!(made["KeyMetadata"]["KeyState"], "PendingImport");
+    made["KeyMetadata"]["KeyId"].as_str().unwrap().to_owned()
+}
+
+/// The body of an import of `material` into `key`.
+fn import_body(sandbox: &Sandbox, region: &str, key: &str, material: &[u8]) -> Value {
+    let wanted = json!({
+        "KeyId": key, "WrappingAlgorithm": "RSA_AES_KEY_WRAP_SHA_256", "WrappingKeySpec": "RSA_4096",
+    });
+    let parameters = admin(sandbox, region, "GetParametersForImport", wanted);
+    let spki = base64_decode(parameters["PublicKey"].as_str().unwrap()).unwrap();
+    json!({
+        "KeyId": key,
+        "ImportToken": parameters["ImportToken"],
+        "EncryptedKeyMaterial": base64(&crate::kms::import::tests::wrap(&spki, material)),
+        "ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE",
+    })
+}
+
+fn pkcs8(jwk: &crate::keys::Jwk) -> Vec<u8> {
+    crate::kms::import::tests::pkcs8(&PrivateKey::published(jwk))
+}
+
+#[test]
+fn imported_material_signs_under_its_alias_in_every_region() {
+    let sandbox = Sandbox::start().unwrap();
+    let key = external_key(&sandbox);
+    assert_eq!(
+        refused(&sandbox, "Sign", sign_body(&key)),
+        "KMSInvalidStateException"
+    );
+    assert_eq!(
+        refused(
+            &sandbox,
+            "ReplicateKey",
+            json!({"KeyId": key, "ReplicaRegion": "eu-west-1"})
+        ),
+        "KMSInvalidStateException"
+    );
+    let body = import_body(&sandbox, "us-east-1", &key, &pkcs8(&RFC_7515));
+    admin(&sandbox, "us-east-1", "ImportKeyMaterial", body);
+
+    let replica = admin(
+        &sandbox,
+        "us-east-1",
+        "ReplicateKey",
+        json!({"KeyId": key, "ReplicaRegion": "eu-west-1"}),
+    );
+    assert_eq!(replica["ReplicaKeyMetadata"]["KeyState"], "Creating");
+    let state = || {
+        admin(&sandbox, "eu-west-1", "DescribeKey", json!({"KeyId": key}))["KeyMetadata"]["KeyState"].clone()
+    };
+    assert_eq!(
+        [state(), state(), state()],
+        ["Creating", "Creating", "PendingImport"]
+    );
+    let body = import_body(&sandbox, "eu-west-1", &key, &pkcs8(&RFC_7515));
+    admin(&sandbox, "eu-west-1", "ImportKeyMaterial", body);
+
+    for region in ["us-east-1", "eu-west-1"] {
+        admin(
+            &sandbox,
+            region,
+            "CreateAlias",
+            json!({"AliasName": "alias/fresh", "TargetKeyId": key}),
+        );
+        let signed = admin(&sandbox, region, "Sign", sign_body("alias/fresh"));
+        let signature = base64_decode(signed["Signature"].as_str().unwrap()).unwrap();
+        assert!(
+            PrivateKey::published(&RFC_7515)
+                .public()
+                .verify(b"message", &signature)
+        );
+    }
+    let described = admin(&sandbox, "us-east-1", "DescribeKey", json!({"KeyId": key}));
+    assert_eq!(
+        described["KeyMetadata"]["MultiRegionConfiguration"]["ReplicaKeys"][0]["Region"],
+        "eu-west-1"
+    );
+}
+
+#[test]
+fn imports_that_do_not_fit_are_refused_by_name() {
+    let sandbox = Sandbox::start().unwrap();
+    let key = external_key(&sandbox);
+    let import = |body: Value| refused(&sandbox, "ImportKeyMaterial", body);
+    let good = import_body(&sandbox, "us-east-1", &key, &pkcs8(&RFC_7515));
+    let with = |field: &str, value: Value| {
+        let mut body = good.clone();
+        body[field] = value;
+        body
+    };
+    assert_eq!(
+        import(with("EncryptedKeyMaterial", json!(base64(&[1; 1_800])))),
+        "InvalidCiphertextException"
+    );
+    assert_eq!(
+        import(with("ImportToken", json!(base64(b"other")))),
+        "InvalidImportTokenException"
+    );
+    assert_eq!(
+        import(with("KeyId", json!(world::PENDING_IMPORT_KEY_ID))),
+        "InvalidImportTokenException"
+    );
+    assert_eq!(
+        import(with("KeyId", json!(world::ENCRYPT_KEY_ID))),
+        "UnsupportedOperationException"
+    );
+    assert_eq!(
+        import(with("KeyId", json!(world::ALIAS))),
+        "NotFoundException"
+    );
+    assert_eq!(
+        import(with("ExpirationModel", json!("KEY_MATERIAL_EXPIRES"))),
+        "ValidationException"
+    );
+    let of = |material: &[u8]| import(import_body(&sandbox, "us-east-1", &key, material));
+    assert_eq!(
+        of(&PrivateKey::published(&RFC_7515).public().spki()),
+        "IncorrectKeyMaterialException"
+    );
+    assert_eq!(
+        of(&pkcs8(&crate::keys::RFC_9500)),
+        "IncorrectKeyMaterialException"
+    );
+
+    admin(&sandbox, "us-east-1", "ImportKeyMaterial", good.clone());
+    admin(&sandbox, "us-east-1", "ImportKeyMaterial", good.clone());
+    assert_eq!(of(&pkcs8(&RFC_7520)), "IncorrectKeyMaterialException");
+    sandbox.expire_import_tokens();
+    assert_eq!(import(good), "ExpiredImportTokenException");
+    admin(
+        &sandbox,
+        "us-east-1",
+        "DeleteImportedKeyMaterial",
+        json!({"KeyId": key}),
+    );
+    assert_eq!(of(&pkcs8(&RFC_7520)), "IncorrectKeyMaterialException");
+    assert_eq!(
+        refused(&sandbox, "Sign", sign_body(&key)),
+        "KMSInvalidStateException"
+    );
+
+    let oaep = json!({"KeyId": key, "WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_4096"});
+    assert_eq!(
+        refused(&sandbox, "GetParametersForImport", oaep),
+        "UnsupportedOperationException"
+    );
+}
+
+#[test]
+fn aliases_are_made_moved_listed_and_deleted() {
+    let sandbox = Sandbox::start().unwrap();
+    let alias = |name: &str, key: &str| json!({"AliasName": name, "TargetKeyId": key});
+    assert_eq!(
+        refused(
+            &sandbox,
+            "CreateAlias",
+            alias(world::ALIAS, world::OTHER_KEY_ID)
+        ),
+        "AlreadyExistsException"
+    );
+    assert_eq!(
+        refused(&sandbox, "CreateAlias", alias("github-app", world::KEY_ID)),
+        "InvalidAliasNameException"
+    );
+    assert_eq!(
+        refused(&sandbox, "CreateAlias", alias("alias/a b", world::KEY_ID)),
+        "ValidationException"
+    );
+    assert_eq!(
+        refused(&sandbox, "UpdateAlias", alias("alias/none", world::KEY_ID)),
+        "NotFoundException"
+    );
+    assert_eq!(
+        refused(
+            &sandbox,
+            "UpdateAlias",
+            alias(world::ALIAS, world::ENCRYPT_KEY_ID)
+        ),
+        "ValidationException"
+    );
+    admin(
+        &sandbox,
+        "us-east-1",
+        "UpdateAlias",
+        alias(world::ALIAS, world::OTHER_KEY_ID),
+    );
+    let signed = admin(&sandbox, "us-east-1", "Sign", sign_body(world::ALIAS));
+    assert!(
+        signed["KeyId"]
+            .as_str()
+            .unwrap()
+            .ends_with(world::OTHER_KEY_ID)
+    );
+    let listed = admin(
+        &sandbox,
+        "us-east-1",
+        "ListAliases",
+        json!({"KeyId": world::OTHER_KEY_ID}),
+    );
+    assert_eq!(listed["Aliases"].as_array().map(Vec::len), Some(2));
+    let first = admin(&sandbox, "us-east-1", "ListAliases", json!({"Limit": 4}));
+    let rest = admin(
+        &sandbox,
+        "us-east-1",
+        "ListAliases",
+        json!({"Limit": 4, "Marker": first["NextMarker"]}),
+    );
+    assert_eq!(
+        (first["Truncated"].clone(), rest["Truncated"].clone()),
+        (json!(true), json!(false))
+    );
+    assert_eq!(rest["Aliases"].as_array().map(Vec::len), Some(2));
+    admin(
+        &sandbox,
+        "us-east-1",
+        "DeleteAlias",
+        json!({"AliasName": world::ALIAS}),
+    );
+    assert_eq!(
+        refused(&sandbox, "Sign", sign_body(world::ALIAS)),
+        "NotFoundException"
+    );
+}
+
+#[test]
+fn policies_must_be_sound_and_then_hold() {
+    let sandbox = Sandbox::start().unwrap();
+    let put = |policy: &str| json!({"KeyId": world::KEY_ID, "Policy": policy});
+    let statement = |effect: &str, who: &str, action: &str| json!({"Effect": effect, "Principal": {"AWS": who}, "Action": action, "Resource": "*"});
+    let root = statement("Allow", "arn:aws:iam::123456789012:root", "kms:*");
+    let policy = |statements: &[Value]| {
+        json!({"Version": "2012-10-17", "Statement": statements}).to_string()
+    };
+    let malformed = |policy: &str| refused(&sandbox, "PutKeyPolicy", put(policy));
+    assert_eq!(malformed("{"), "MalformedPolicyDocumentException");
+    assert_eq!(malformed("{}"), "MalformedPolicyDocumentException");
+    let nobody = statement("Allow", "arn:aws:iam::123456789012:role/nobody", "kms:Sign");
+    assert_eq!(
+        malformed(&policy(&[root.clone(), nobody])),
+        "MalformedPolicyDocumentException"
+    );
+    let lockout = statement("Allow", "arn:aws:iam::123456789012:user/ci", "kms:Sign");
+    assert_eq!(
+        malformed(&policy(&[lockout])),
+        "MalformedPolicyDocumentException"
+    );
+
+    let denied = statement("Deny", "arn:aws:iam::123456789012:user/ci", "kms:Sign");
+    let good = policy(&[root, denied]);
+    admin(&sandbox, "us-east-1", "PutKeyPolicy", put(&good));
+    let read = admin(
+        &sandbox,
+        "us-east-1",
+        "GetKeyPolicy",
+        json!({"KeyId": world::KEY_ID}),
+    );
+    assert_eq!(
+        serde_json::from_str::<Value>(read["Policy"].as_str().unwrap()).unwrap(),
+        serde_json::from_str::<Value>(&good).unwrap()
+    );
+    let sign = kms(
+        &sandbox,
+        world::CI_USER,
+        "us-east-1",
+        "Sign",
+        &sign_body(world::ALIAS),
+    )
+    .unwrap();
+    assert!(
+        sign.message()
+            .ends_with("with an explicit deny in a resource-based policy"),
+        "{}",
+        sign.message()
+    );
+}
+
+#[test]
+fn keys_are_switched_tagged_and_deleted() {
+    let sandbox = Sandbox::start().unwrap();
+    let key = json!({"KeyId": world::KEY_ID});
+    let state = || {
+        admin(&sandbox, "us-east-1", "DescribeKey", key.clone())["KeyMetadata"]["KeyState"].clone()
+    };
+    admin(&sandbox, "us-east-1", "DisableKey", key.clone());
+    assert_eq!(
+        refused(&sandbox, "Sign", sign_body(world::ALIAS)),
+        "DisabledException"
+    );
+    admin(&sandbox, "us-east-1", "EnableKey", key.clone());
+    assert_eq!(state(), "Enabled");
+    let mut soon = key.clone();
+    soon["PendingWindowInDays"] = json!(6);
+    assert_eq!(
+        refused(&sandbox, "ScheduleKeyDeletion", soon.clone()),
+        "ValidationException"
+    );
+    soon["PendingWindowInDays"] = json!(7);
+    admin(&sandbox, "us-east-1", "ScheduleKeyDeletion", soon);
+    assert_eq!(state(), "PendingDeletion");
+    assert_eq!(
+        refused(&sandbox, "EnableKey", key.clone()),
+        "KMSInvalidStateException"
+    );
+    admin(&sandbox, "us-east-1", "CancelKeyDeletion", key.clone());
+    assert_eq!(state(), "Disabled");
+    let tags = json!({"KeyId": world::KEY_ID, "Tags": [{"TagKey": "app", "TagValue": "my-app"}]});
+    admin(&sandbox, "us-east-1", "TagResource", tags.clone());
+    assert_eq!(
+        admin(&sandbox, "us-east-1", "ListResourceTags", key)["Tags"],
+        tags["Tags"]
+    );
+    assert_eq!(
+        admin(&sandbox, "us-east-1", "ListKeys", json!({}))["Keys"]
+            .as_array()
+            .map(Vec::len),
+        Some(6)
+    );
+}
+
+#[test]
+fn every_call_that_manages_keys_needs_its_permission() {
+    let sandbox = Sandbox::start().unwrap();
+    let key = json!({"KeyId": world::KEY_ID});
+    let with = |more: Value| {
+        let mut body = key.clone();
+        body.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        body
+    };
+    let wrapping =
+        json!({"WrappingAlgorithm": "RSA_AES_KEY_WRAP_SHA_256", "WrappingKeySpec": "RSA_4096"});
+    let material = json!({"ImportToken": "YQ==", "EncryptedKeyMaterial": "YQ==", "ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE"});
+    for (action, body) in [
+        (
+            "CreateKey",
+            json!({"KeySpec": "RSA_2048", "KeyUsage": "SIGN_VERIFY", "Origin": "EXTERNAL"}),
+        ),
+        (
+            "ReplicateKey",
+            with(json!({"ReplicaRegion": "eu-central-1"})),
+        ),
+        ("GetParametersForImport", with(wrapping)),
+        ("ImportKeyMaterial", with(material)),
+        ("DeleteImportedKeyMaterial", key.clone()),
+        (
+            "CreateAlias",
+            json!({"AliasName": "alias/new", "TargetKeyId": world::KEY_ID}),
+        ),
+        (
+            "UpdateAlias",
+            json!({"AliasName": world::ALIAS, "TargetKeyId": world::OTHER_KEY_ID}),
+        ),
+        ("DeleteAlias", json!({"AliasName": world::ALIAS})),
+        ("ListAliases", json!({})),
+        ("ListKeys", json!({})),
+        ("GetKeyPolicy", key.clone()),
+        ("PutKeyPolicy", with(json!({"Policy": "{}"}))),
+        ("TagResource", with(json!({"Tags": []}))),
+        ("ListResourceTags", key.clone()),
+        ("ScheduleKeyDeletion", key.clone()),
+        ("CancelKeyDeletion", key.clone()),
+        ("DisableKey", key.clone()),
+        ("EnableKey", key.clone()),
+        ("DescribeKey", key.clone()),
+        ("GetPublicKey", key.clone()),
+        ("Sign", sign_body(world::ALIAS)),
+    ] {
+        let got = kms(&sandbox, world::STRANGER, "us-east-1", action, &body).unwrap();
+        assert_eq!(got.json()["__type"], "AccessDeniedException", "{action}");
+        assert!(
+            got.message().contains(&format!("perform: kms:{action} ")),
+            "{}",
+            got.message()
+        );
+    }
 }
