@@ -870,7 +870,7 @@ fn element<'a>(xml: &'a str, name: &str) -> &'a str {
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/app-token-signer";
 
-fn assume<'a>(token: &'a str) -> Vec<(&'static str, &'a str)> {
+fn assume(token: &str) -> Vec<(&'static str, &str)> {
     vec![
         ("Action", "AssumeRoleWithWebIdentity"),
         ("Version", "2011-06-15"),
