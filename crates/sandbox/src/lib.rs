@@ -29,6 +29,16 @@
 //! - [`Fault`] and [`When`] say what goes wrong, and for which of the calls ([`Call`]).
 //! - [`Sandbox::requests`], [`Sandbox::tokens`] and [`Sandbox::secrets`] tell what happened.
 //!
+//! # What it is sure of
+//!
+//! Shapes of answers follow GitHub's OpenAPI description and AWS's API references; most messages are
+//! the services' own words. Where neither says anything, the sandbox takes the stricter reading:
+//! the order in which several faults of one request are judged, the words of KMS about imports that
+//! do not fit, that a key must be enabled to be replicated, that a new replica stays `Creating` for
+//! two calls, the exact form of the immutable `sub`, and that `iat` may not be a second ahead. An
+//! empty list of repositories narrows a token to nothing; an empty object of permissions to
+//! `metadata` alone.
+//!
 //! Dropping the sandbox closes its ports, ends whatever hangs, and joins its threads.
 
 mod aws;
@@ -447,6 +457,8 @@ impl Sandbox {
                 format!("{}/{}", world::ORG, world::REPO_A),
             ),
             ("GITHUB_REPOSITORY_OWNER", world::ORG.to_owned()),
+            ("GITHUB_RUN_ID", oidc::RUN_ID.to_owned()),
+            ("GITHUB_RUN_ATTEMPT", "1".to_owned()),
         ];
         let mut env = pairs.map(|(name, value)| (name.to_owned(), value)).to_vec();
         if self.change(|world| world.job.id_token) {

@@ -17,6 +17,9 @@ pub(crate) const PATH: &str =
 /// The query of the request URL; the client adds `&audience=`.
 pub(crate) const QUERY: &str = "api-version=2.0";
 
+/// The run that the job belongs to.
+pub(crate) const RUN_ID: &str = "7000000001";
+
 pub(crate) fn answer(state: &State, request: &Request) -> Answer {
     let error = |status: u16, message: &str| {
         Answer::new(status).json(
@@ -85,7 +88,7 @@ fn claims(job: &Job, owner: &str, audience: &str) -> Value {
         "repository": job.repository,
         "repository_owner": owner,
         "repository_owner_id": job.owner_id.to_string(),
-        "run_id": "7000000001",
+        "run_id": RUN_ID,
         "run_number": "17",
         "run_attempt": "1",
         "repository_visibility": "private",
