@@ -13,7 +13,7 @@ use super::xml::Leaves;
 use crate::error::{Error, Problem, Result, problem, words};
 use crate::host::Env;
 use crate::http::client::{Call, Client, Limits, Verdict};
-use crate::http::url::{Url, encode};
+use crate::http::url::{Origin, Url, encode};
 use crate::http::{Method, Request, Response};
 use crate::secret::Secret;
 use std::cell::Cell;
@@ -175,9 +175,9 @@ impl Sts {
         &self.region
     }
 
-    /// Where it answers.
-    pub fn endpoint(&self) -> &Url {
-        &self.endpoint
+    /// Where it answers, and that it is one of AWS's.
+    pub fn origin(&self) -> (Origin, bool) {
+        (self.endpoint.origin.clone(), true)
     }
 
     /// Trades an OIDC token for a role's credentials, which are masked.

@@ -85,6 +85,10 @@ impl Container {
         }))
     }
 
+    pub(super) fn origin(&self) -> (Origin, bool) {
+        (self.url.origin.clone(), true)
+    }
+
     pub(super) async fn load(&self, client: &Client) -> Result<Credentials> {
         let token = match &self.token {
             None => None,
@@ -153,10 +157,11 @@ fn checked(token: Secret, place: &str, host: &Host) -> Result<Secret> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::load;
     use super::super::{Source, Wanted};
     use super::*;
     use crate::error::problem;
-    use crate::testing::{Script, block_on, broken as severed, response};
+    use crate::testing::{Script, broken as severed, response};
 
     const GOOD: &str = r#"{"AccessKeyId":"ASIA","SecretAccessKey":"hunter2","Token":"hunter3","Expiration":"2023-11-14T22:28:20Z","RoleArn":"r"}"#;
 
@@ -164,7 +169,7 @@ mod tests {
         let client = Client::new(script.host()).unwrap();
         let source = Source::choose(&client, &Wanted::default())?;
         assert!(matches!(source, Source::Container(_)));
-        block_on(source.load(&client))
+        load(script, &client, &source)
     }
 
     fn good() -> Script {

@@ -8,7 +8,7 @@ use super::{Credentials, answer, broken, is_sound, missing};
 use crate::error::{Error, Result, words};
 use crate::host::Env;
 use crate::http::client::{Call, Client, Limits};
-use crate::http::url::{Url, encode};
+use crate::http::url::{Origin, Url, encode};
 use crate::http::{Method, Request, Response};
 use crate::secret::Secret;
 use std::fmt;
@@ -79,6 +79,10 @@ impl Instance {
             wanted: true,
             ..self
         }
+    }
+
+    pub(super) fn origin(&self) -> (Origin, bool) {
+        (self.endpoint.origin.clone(), true)
     }
 
     pub(super) async fn load(&self, client: &Client) -> Result<Credentials> {
@@ -166,10 +170,11 @@ impl fmt::Display for Instance {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::load;
     use super::super::{Source, Wanted};
     use super::*;
     use crate::error::problem;
-    use crate::testing::{Script, block_on, broken as severed, response};
+    use crate::testing::{Script, broken as severed, response};
 
     const GOOD: &str = r#"{"Code":"Success","LastUpdated":"2023-11-14T22:00:00Z","Type":"AWS-HMAC","AccessKeyId":"ASIA","SecretAccessKey":"hunter2","Token":"hunter3","Expiration":"2023-11-15T04:00:00Z"}"#;
 
@@ -177,7 +182,7 @@ mod tests {
         let client = Client::new(script.host()).unwrap();
         let source = Source::choose(&client, &Wanted::default())?;
         assert!(matches!(source, Source::Instance(_)) && source.asks_the_network());
-        block_on(source.load(&client))
+        load(script, &client, &source)
     }
 
     fn after_session(

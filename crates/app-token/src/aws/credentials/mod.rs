@@ -189,7 +189,12 @@ impl Source {
     /// Every origin that is asked for them, and whether it is one of AWS's.
     pub fn origins(&self) -> Vec<(Origin, bool)> {
         match self {
+            Self::Role(role) => role.origins().to_vec(),
             Self::Environment(_) => Vec::new(),
+            Self::WebIdentity(identity) => vec![identity.origin()],
+            Self::Profile(profile) => profile.origins(),
+            Self::Container(container) => vec![container.origin()],
+            Self::Instance(instance) => vec![instance.origin()],
         }
     }
 

@@ -15,6 +15,7 @@ use crate::aws::sts::{self, RoleArn, RoleSession, Sts};
 use crate::error::{Error, Result, words};
 use crate::host::{Env, Host};
 use crate::http::client::Client;
+use crate::http::url::Origin;
 use crate::secret::Secret;
 use std::fmt;
 
@@ -105,6 +106,17 @@ impl Profile {
     /// Whether its credentials take a request.
     pub(super) const fn asks_the_network(&self) -> bool {
         !matches!(self.base, Base::Keys(_)) || !self.roles.is_empty()
+    }
+
+    pub(super) fn origins(&self) -> Vec<(Origin, bool)> {
+        let base = match &self.base {
+            Base::Keys(_) => None,
+            Base::WebIdentity(identity) => Some(identity.origin()),
+            Base::Container(container) => Some(container.origin()),
+            Base::Instance(instance) => Some(instance.origin()),
+        };
+        let roles = self.roles.iter().map(|(_, sts)| sts.origin());
+        base.into_iter().chain(roles).collect()
     }
 
     pub(super) async fn load(&self, client: &Client) -> Result<Credentials> {
@@ -451,11 +463,12 @@ fn unsupported(profile: &str, property: &str, what: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::load;
     use super::super::{Source, Wanted, profile_region};
     use super::*;
     use crate::aws::sts::tests::{fields, granted, refused};
     use crate::error::problem;
-    use crate::testing::{Script, block_on, response};
+    use crate::testing::{Script, response};
 
     const A: &str = "arn:aws:iam::123456789012:role/a";
 
@@ -481,7 +494,7 @@ mod tests {
     fn run(script: &Script) -> Result<Credentials> {
         let (client, source) = choose(script)?;
         assert!(source.to_string().starts_with("profile "), "{source}");
-        block_on(source.load(&client))
+        load(script, &client, &source)
     }
 
     fn keys(name: &str) -> String {
@@ -802,7 +815,7 @@ mod tests {
         assert_eq!(region(&script).unwrap(), "eu-west-3");
         let client = Client::new(script.host()).unwrap();
         let source = Source::choose(&client, &Wanted::default()).unwrap();
-        block_on(source.load(&client)).unwrap();
+        load(&script, &client, &source).unwrap();
         assert_eq!(script.urls(), ["https://sts.eu-west-3.amazonaws.com/"]);
         let script = script.file("/home/me/.aws/config", "[profile x]\nregion = a/b\n");
         assert_eq!(region(&script).unwrap_err().place, "profile x");

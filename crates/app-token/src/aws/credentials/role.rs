@@ -9,7 +9,7 @@ use crate::aws::sts::{self, RoleArn, RoleSession, Sts, seen};
 use crate::error::{Error, Result, problem, words};
 use crate::host::Host;
 use crate::http::client::{Call, Client, Limits, Verdict};
-use crate::http::url::{Url, encode};
+use crate::http::url::{Origin, Url, encode};
 use crate::http::{Method, Request, Response};
 use crate::secret::Secret;
 use base64::Engine;
@@ -58,7 +58,7 @@ impl Role {
                     .collect();
                 let detail = format!("the runner has not set {}", lacking.join(" and "));
                 let error = Error::new(&problem::OIDC_UNAVAILABLE, detail).at("role-to-assume");
-                return Err(match env.var("GITHUB_ACTIONS") {
+                return Err(match env.var("GITHUB_RUN_ID") {
                     Some(_) => error,
                     None => error.advise(
                         "role-to-assume works within GitHub Actions alone; elsewhere give credentials, or a profile with role_arn.",
@@ -97,9 +97,14 @@ impl Role {
         }))
     }
 
+    pub(super) fn origins(&self) -> [(Origin, bool); 2] {
+        [(self.endpoint.origin.clone(), false), self.sts.origin()]
+    }
+
     pub(super) async fn load(&self, client: &Client) -> Result<Credentials> {
         // The connection to STS opens while the runner's endpoint makes the token.
-        client.connect(&self.sts.endpoint().origin, true);
+        let (origin, aws) = self.sts.origin();
+        client.connect(&origin, aws);
         let token = self.token(client).await?;
         let traded = self
             .sts
@@ -204,16 +209,16 @@ fn claims(token: &Secret) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::super::Source;
+    use super::super::tests::load;
     use super::*;
     use crate::aws::region::Region;
     use crate::aws::sts::tests::{fields, granted, refused};
-    use crate::testing::{Script, block_on, broken as severed, response};
+    use crate::testing::{Script, broken as severed, response};
 
     const ROLE: &str = "arn:aws:iam::123456789012:role/app-token";
 
     fn on_runner(script: Script) -> Script {
         script
-            .var("GITHUB_ACTIONS", "true")
             .var("GITHUB_RUN_ID", "42")
             .var("GITHUB_RUN_ATTEMPT", "3")
             .var(URL, "https://oidc.example/token?api-version=2.0")
@@ -246,7 +251,7 @@ mod tests {
             format!("role {ROLE} through GitHub's OIDC")
         );
         assert!(!format!("{source:?}").contains("request-token"));
-        block_on(source.load(&client))
+        load(script, &client, &source)
     }
 
     #[test]
@@ -306,7 +311,7 @@ mod tests {
     fn without_the_permission_the_error_says_to_add_it() {
         for (script, lacking) in [
             (
-                Script::new([]).var("GITHUB_ACTIONS", "true"),
+                Script::new([]).var("GITHUB_RUN_ID", "42"),
                 format!("{URL} and {TOKEN}"),
             ),
             (on_runner(Script::new([])).var(TOKEN, ""), TOKEN.to_owned()),

@@ -3,6 +3,22 @@
 use super::*;
 use crate::testing::{Script, block_on};
 
+/// Loads them, and sees that nobody was asked who had not been named.
+pub(super) fn load(script: &Script, client: &Client, source: &Source) -> Result<Credentials> {
+    let outcome = block_on(source.load(client));
+    let named = source.origins();
+    for request in script.sent() {
+        assert!(
+            named
+                .iter()
+                .any(|(origin, _)| *origin == request.url.origin),
+            "{request:?}"
+        );
+    }
+    assert_eq!(source.asks_the_network(), !named.is_empty());
+    outcome
+}
+
 /// Everything configured at once; what is not wanted is left out by its name.
 fn all_but(without: &[&str]) -> Script {
     let variables = [

@@ -9,6 +9,7 @@ use crate::aws::sts::{self, RoleArn, RoleSession, Sts};
 use crate::error::{Result, problem, words};
 use crate::host::Env;
 use crate::http::client::Client;
+use crate::http::url::Origin;
 use crate::secret::Secret;
 use std::fmt;
 
@@ -72,6 +73,10 @@ impl WebIdentity {
         Ok(Self { session, sts, file })
     }
 
+    pub(super) fn origin(&self) -> (Origin, bool) {
+        self.sts.origin()
+    }
+
     pub(super) async fn load(&self, client: &Client) -> Result<Credentials> {
         // Read now and not when it was chosen: whoever writes it may renew it at any time.
         let text = client
@@ -106,10 +111,11 @@ impl fmt::Display for WebIdentity {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::load;
     use super::super::{Source, Wanted};
     use super::*;
     use crate::aws::sts::tests::{fields, granted, refused};
-    use crate::testing::{Script, block_on};
+    use crate::testing::Script;
 
     fn configured(script: Script) -> Script {
         script
@@ -126,7 +132,7 @@ mod tests {
             region: Some(Region::parse("eu-central-1").unwrap()),
             ..Wanted::default()
         };
-        block_on(Source::choose(&client, &wanted)?.load(&client))
+        load(script, &client, &Source::choose(&client, &wanted)?)
     }
 
     #[test]
