@@ -6,8 +6,10 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod cache;
 mod create;
 mod exec;
+mod git_credential;
 mod native;
 mod order;
 mod output;
@@ -71,6 +73,7 @@ fn run(native: &Native, cli: Cli) -> Status {
     match &cli.command {
         Command::Create(args) => create::run(native, args),
         Command::Exec(args) => exec::run(native, args),
+        Command::GitCredential(args) => git_credential::run(native, args),
         Command::Revoke(args) => revoke::run(native, args),
         Command::Permissions(args) => permissions::run(native, args, cli.color),
         _ => Ok(ExitCode::FAILURE),
