@@ -3,8 +3,9 @@
 //!
 //! The keys are examples that everybody knows, from
 //! [RFC 7515 A.2](https://www.rfc-editor.org/rfc/rfc7515#appendix-A.2),
-//! [RFC 7517 A.2](https://www.rfc-editor.org/rfc/rfc7517#appendix-A.2) and
-//! [RFC 7520 3.4](https://www.rfc-editor.org/rfc/rfc7520#section-3.4): they protect nothing.
+//! [RFC 7517 A.2](https://www.rfc-editor.org/rfc/rfc7517#appendix-A.2),
+//! [RFC 7520 3.4](https://www.rfc-editor.org/rfc/rfc7520#section-3.4) and
+//! [RFC 9500 2.1](https://www.rfc-editor.org/rfc/rfc9500#section-2.1): they protect nothing.
 
 use std::fmt;
 use std::sync::Arc;
@@ -101,6 +102,53 @@ pub(crate) const RFC_7517: Jwk = Jwk {
     qi: "GyM_p6JrXySiz1toFgKbWV-JdI3jQ4ypu9rbMWx3rQJBfmt0FoYzgUIZEVFEcOqwemRN81zoDAaa-\
         Bk0KWNGDjJHZDdDmFhW3AN7lI-\
         puxk_mHZGJ11rxyR8O55XLSe3SPmRfKwZI6yU24ZxvQKFYItdldUKGzO6Ia6zTKhAVRU",
+};
+
+/// RFC 9500 2.1, `testRSA4096`: the key under which material is wrapped for import.
+pub(crate) const RFC_9500: Jwk = Jwk {
+    n: "s4tJYOY75qjbqJqCl47x9jJE5Vd9jPWGFtXKV1nUnMjZNsM4qjy5sRHBSX5bUa9pLyYR5on3Z1SAwLD0w2VPQ6-\
+        F_oyK1zTgQqitoF_XZQjgC6D3VsNEO76DPqfRANT7Nn7r1gvbZIZ3_H3rlCRNrRr47tHGWBLAPnxz9_NY6UG8ZkW\
+        P97uXpJqYoRgH4CwaO5rTOlc64YDh_0Mq5VgMycq_q2AvMlvNoJfoe8em1040qH1gikP-suT_8fS452hqmEddtRp\
+        uvQgXKldBd0kkiyFVyLkG4NVA6Mso9MAK3J_kdYoaw2SrOeThVSiYVEQVP-\
+        7GrUxTSLLjj_VQ9fpYM5eTNzDICIG_Ee7o_jhtW1EoSamDmUOr89lyIHaXuOwkEaJhnVXKBCM8WiztxvKG2CnQ6D\
+        cge3ZSmqJEhyEmjcAVC7ewfnMxOnE-WJW6rzrf-mA5WMVn-FzyWx2AondWow0aUKHkaY7amhIrsKp6YPfNImyxFl\
+        z8-\
+        cqDCmBswPsUh_JJ5eDHHIhibFcSgIHedsEjhLbUSLZ_DnEjru90qIWWA3R1VIPykKfeZkZeInsrFzGPikkFKwFF-\
+        6KDdyvCmltYEqzO46tigXAZ5UgH8oiXEre48wO6X-FH-\
+        cLzQ0q3A8HZRnNDgqCjU_Tgy76iaku_Ic6eteedR1fX3gJ_IOU",
+    d: "atGwu3zfIJFP9pTOo3sBS9eGk-gko0ukFkvl0Wh5jToVuXYWbXophEaq9528mPHCo7GDruRglFJ7M6lURjgtG3j_\
+        QH2_UOB9mEsg2ayLyumn2mNPJIiSPPVQwmM3fsY4G6kRiMyPH9S86DTGhuG-cQH-\
+        HqAh4F5vj_2dRWS7fjOE8lfqmpo6U01DB3zzmpTCmrm3eBtTxbxXOPZuO_rRyPDebgiQq-ZghW47fAFBqxE1VRUa\
+        7cgcbbS-7eYKaGsAGE9FWi06uy5oEeHN6jlTC4-\
+        uqPgkNnnJ33aXjF4BWFespZ2f5KYtFQmuYmr_jgrflaTrAUnKtxLvPsPWAjKKbFAhuhs1uFg9mpBAVQP1-\
+        g9CTHKGI_yB0917_xv3jI4uvQOlES3rZYmYbkm9MAca2EGjzKgHbM_HlGMwsf0cISrT69N9mk0KlpW4FooIiTJ9U\
+        m8W0VY3-p2_BLC4Pdi1xAUtxTi2yunJLslwEHovHuTUemXMpblZbkJ0kZvn0eyQ5FD-\
+        WFjcLgHoTr2SB9jqIPo3FA6J0BDWUB8iYZcYBN5zaA_mHCNcj05jH_Btve5mbbua-_2juXHDKQ173vXFeFoHG-\
+        lK4YoLLtiuZ5q6phCFKKheMX-HqJnFifSorUKQpsoe-fFNjQp6Ztx1C2mxnLJYKMPq8EIhXAmq1KlU6FU",
+    p: "4EG98cm1aaz16AItIRuHG18pIUGlif0PbctZR2scHaQBjdeh4Qg5MnRe88Zs9_8xPu1MsWgd750pzD_oevetGenv\
+        NFZiycT05ucHqk6ZSWNMCGRxpVtnRsKu74dx7yGi7oq03sTCBDxwz7qJ5esvYuoHx0vUFmdpEqlYn7PtcCiPigPR\
+        kcWKiJbosg8e3pGAztMDWfdfSK_pfEbuWcknHnE3VUrXBVYXhI_TBBzWMEf2RiwOZuGDn2PGEtSjV_XldjVqqufG\
+        SsC_2dZe30svNNrb32kGIMiVykTZYdoFsTYrStXarLkP9YYzXs1-HXoWAMsas3JpW27HcXYh276TVw",
+    q: "zPVRKdO5JMg4p2zTadRunLgT_js5uvHrEBhH0x0JE1ADqy_COUMc2m6ZCIg96KBUbjUoN9TrlctB2O7BSmbNOMIk\
+        foKjlDkpJ7v1cKhlXg8qwkPl-\
+        4dv0gtIdnOidy2pcMHfR6Mt6op15wlUcyKcaTyIajFtLOy_A1l7BMqeyr2jNm4HZIgFmyRZb1326FaX2-\
+        YqsvjMcax_dDtkEm0B8rNhJxbsp2l15RTtTXijIpC-CoLxRBSZK9GAPa3Jg93ydtLK4aCpA_keeL48C8r1jzzpjR\
+        I6pshfZVHFcAf-R3rIfgOLmpSsxiDeEiWBBTRKDPs3ZVBejn7IasCG9lVkIw",
+    dp: "L3wcMTdpz2-NPkw_rBP9HsGenukcmURZYQE-7U1zzZ7tqVAwecrY-\
+        aMEfA_XAQgrMEzlAWevdw5LTHF305ngMG2FdgqYrmqjBMWErP4pnQ2GivxhyAa7rpMIobWHXYA81M_QDp-\
+        RCX6W0JWKH4IWLZaqgPvAc-H_sLDlECP0MdyU0D-\
+        Qv5IZjGSP7yweeDhNEv5BZmpn5adCBEusqpxaSSrl8YyATSP2pN4ja2qDvANw1Vj8z7IOwdBJn7EgyT5LESWsaXX\
+        cWfXIaeLngdaUr1dsWTkO0CBI_2Rmtz6IGAcFUbpIrGwfQfjhpcBTZQB16kMXa0ndnzusxYyjDLmkzw",
+    dq: "V1qHCSiv1DlxzAnZ4VUk_66E9uoPJNpOsUFn-1Z4s756kc99HCK6fW590uEeYbNTyNTnG0SoU-\
+        OZYPgBcdB2zyYPn8vWJCponALEDQv4iCo2sy11K8sBoaglbjbCm8DeYqx-\
+        mW22-CujLKERWTD7MO8XxQrj2S3eC3NrtxMUspw4n84tYG-I1CKd65VE0ql1d8eVk0nu-NPoToWxlRjYp7RESADB\
+        RGjyUnyk10v_W5ANLzW31qhg0AgufBtBs-\
+        44lOQqjBeJcaQPlK6fsPcDydTQRcvrK4JjBi_f0mvVuGlgYjTony2WpasEev95CdrLZNT9OzUR1_G5QaZk30BtuQ",
+    qi: "0QyRjanybalN_zsJJDyMw9Q5Am3mK56fN6xgu9epUssHhJS9c37MOmUMk8Qu1_ZJAgeumWs80f8fTWOdYd3R5xKN\
+        VjwcFsiznZTV3l6Tf-ZaOLgZ5Gn4jDzgJSHiranjRuahvVEnx72yHaLGEeNfbInn3WagZssjPvlrrRrTmZQMrQVa\
+        31xYefgwqAg8ptbAWFjCZgMKM7-0rYO1zJKfL2yiHlApVCuK6-\
+        draUThhj45Rztu2a2San2_4sco4jx09puw4FTxnxRs4Z4dI2tlNDCnHcSnSuIODRQTMWahit9u9_7ZXMRkNf9Mli\
+        Mr1WQDzDn7Fq3yJLT964q69JExvw",
 };
 
 /// The public exponent of every key here: 65537.
@@ -310,7 +358,7 @@ mod tests {
 
     #[test]
     fn published_keys_sign_what_their_public_halves_verify() {
-        for jwk in [&RFC_7515, &RFC_7520, &RFC_7517] {
+        for jwk in [&RFC_7515, &RFC_7520, &RFC_7517, &RFC_9500] {
             let key = PrivateKey::published(jwk);
             let signature = key.sign(b"message");
             assert!(key.public().verify(b"message", &signature));

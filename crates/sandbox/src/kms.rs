@@ -1,6 +1,11 @@
 //! AWS KMS: the [JSON 1.1 protocol](https://docs.aws.amazon.com/kms/latest/APIReference/Welcome.html),
 //! with real signatures, key states and permissions.
 
+pub(crate) mod import;
+mod manage;
+
+pub(crate) use import::ImportToken;
+
 use std::collections::BTreeMap;
 
 use ring::signature::{self, RsaEncoding};
@@ -28,12 +33,34 @@ pub(crate) fn call_of(request: &Request) -> Call {
         "Sign" => Call::KmsSign,
         "GetPublicKey" => Call::KmsGetPublicKey,
         "DescribeKey" => Call::KmsDescribeKey,
+        "CreateKey" => Call::KmsCreateKey,
+        "ReplicateKey" => Call::KmsReplicateKey,
+        "GetParametersForImport" => Call::KmsGetParametersForImport,
+        "ImportKeyMaterial" => Call::KmsImportKeyMaterial,
+        "DeleteImportedKeyMaterial" => Call::KmsDeleteImportedKeyMaterial,
+        "CreateAlias" => Call::KmsCreateAlias,
+        "UpdateAlias" => Call::KmsUpdateAlias,
+        "DeleteAlias" => Call::KmsDeleteAlias,
+        "ListAliases" => Call::KmsListAliases,
+        "ListKeys" => Call::KmsListKeys,
+        "GetKeyPolicy" => Call::KmsGetKeyPolicy,
+        "PutKeyPolicy" => Call::KmsPutKeyPolicy,
+        "TagResource" => Call::KmsTagResource,
+        "ListResourceTags" => Call::KmsListResourceTags,
+        "ScheduleKeyDeletion" => Call::KmsScheduleKeyDeletion,
+        "CancelKeyDeletion" => Call::KmsCancelKeyDeletion,
+        "DisableKey" => Call::KmsDisableKey,
+        "EnableKey" => Call::KmsEnableKey,
         _ => Call::KmsOther,
     }
 }
 
 pub(crate) fn answer(state: &State, call: Call, request: &Request) -> Answer {
     match respond(state, call, request) {
+        // Operations without output answer with nothing at all.
+        Ok(Value::Null) => Answer::new(200)
+            .header("x-amzn-RequestId", uuid())
+            .header("Content-Type", JSON_1_1),
         Ok(body) => Answer::new(200)
             .header("x-amzn-RequestId", uuid())
             .json(JSON_1_1, &body),
@@ -66,6 +93,7 @@ fn respond(state: &State, call: Call, request: &Request) -> Outcome {
     };
     let mut operation = Operation {
         state,
+        now,
         world: &mut world,
         caller,
         input,
@@ -74,6 +102,24 @@ fn respond(state: &State, call: Call, request: &Request) -> Outcome {
         Call::KmsSign => operation.sign(),
         Call::KmsGetPublicKey => operation.public_key(),
         Call::KmsDescribeKey => operation.describe_key(),
+        Call::KmsCreateKey => operation.create_key(),
+        Call::KmsReplicateKey => operation.replicate_key(),
+        Call::KmsGetParametersForImport => operation.parameters_for_import(),
+        Call::KmsImportKeyMaterial => operation.import_key_material(),
+        Call::KmsDeleteImportedKeyMaterial => operation.delete_imported_key_material(),
+        Call::KmsCreateAlias => operation.create_alias(),
+        Call::KmsUpdateAlias => operation.update_alias(),
+        Call::KmsDeleteAlias => operation.delete_alias(),
+        Call::KmsListAliases => operation.list_aliases(),
+        Call::KmsListKeys => operation.list_keys(),
+        Call::KmsGetKeyPolicy => operation.key_policy(),
+        Call::KmsPutKeyPolicy => operation.put_key_policy(),
+        Call::KmsTagResource => operation.tag_resource(),
+        Call::KmsListResourceTags => operation.list_resource_tags(),
+        Call::KmsScheduleKeyDeletion => operation.schedule_key_deletion(),
+        Call::KmsCancelKeyDeletion => operation.cancel_key_deletion(),
+        Call::KmsDisableKey => operation.disable_key(),
+        Call::KmsEnableKey => operation.enable_key(),
         _ => Err(AwsError::new("UnknownOperationException", "")),
     }
 }
@@ -81,6 +127,7 @@ fn respond(state: &State, call: Call, request: &Request) -> Outcome {
 /// One call in progress.
 struct Operation<'a> {
     state: &'a State,
+    now: i64,
     world: &'a mut World,
     caller: Caller,
     input: Map<String, Value>,
@@ -128,25 +175,18 @@ impl Operation<'_> {
         let Some((_, digest_length, padding)) =
             ALGORITHMS.iter().find(|(name, ..)| *name == algorithm)
         else {
-            return Err(AwsError::new(
-                "InvalidKeyUsageException",
-                format!("Algorithm {algorithm} is incompatible with key spec RSA_2048."),
-            ));
+            return Err(incompatible(&algorithm));
         };
         let signature = if message_type == "RAW" {
             match padding {
                 Some(padding) => material.sign_with(*padding, &message),
                 None => return Err(incompatible(&algorithm)),
             }
+        } else if message.len() != *digest_length {
+            return Err(validation("Digest is invalid length for algorithm"));
         } else {
-            if message.len() != *digest_length {
-                return Err(validation("Digest is invalid length for algorithm"));
-            }
-            // No signer here takes a digest; nothing in the project asks for one.
-            return Err(AwsError::new(
-                "UnsupportedOperationException",
-                "the sandbox signs RAW messages only",
-            ));
+            import::sign_digest(material, &algorithm, &message)
+                .ok_or_else(|| incompatible(&algorithm))?
         };
         let text = base64(&signature);
         self.state.secret("KMS signature", &text);
@@ -224,13 +264,39 @@ impl Operation<'_> {
     }
 
     /// The key that `field` names, if the caller may do `action` with it.
-    fn key(&self, field: &str, action: &str, context: Context) -> Result<KmsKey, AwsError> {
-        let name = self.text(field)?;
-        let index = self.find(name)?;
-        let key = &self.world.keys[index];
+    fn key(&mut self, field: &str, action: &str, context: Context) -> Result<KmsKey, AwsError> {
+        self.placed_key(field, action, context).map(|(_, key)| key)
+    }
+
+    /// The same with the key's place in the world. Under way to be created, it counts the call.
+    fn placed_key(
+        &mut self,
+        field: &str,
+        action: &str,
+        context: Context,
+    ) -> Result<(usize, KmsKey), AwsError> {
+        let place = self.find(self.text(field)?)?;
+        let key = &mut self.world.keys[place];
         self.caller
             .authorize(action, &key.arn(), Some(&key.policy), context)?;
-        Ok(key.clone())
+        let mut seen = key.clone();
+        if key.creating > 0 {
+            key.creating -= 1;
+            seen.state = KeyState::Creating;
+        }
+        Ok((place, seen))
+    }
+
+    /// The key that `KeyId` names by id or ARN: what manages keys takes no alias.
+    fn managed_key(&mut self, action: &str) -> Result<(usize, KmsKey), AwsError> {
+        let name = self.text("KeyId")?;
+        if name.contains("alias/") {
+            return Err(AwsError::new(
+                "NotFoundException",
+                format!("Invalid keyId '{name}'"),
+            ));
+        }
+        self.placed_key("KeyId", action, Context::new())
     }
 
     /// The place of the key that a key id, key ARN, alias name or alias ARN names.
@@ -377,6 +443,7 @@ fn check_enabled(key: &KmsKey) -> Result<(), AwsError> {
         )),
         KeyState::PendingImport => Err(invalid_state(key, "pending import")),
         KeyState::PendingDeletion => Err(invalid_state(key, "pending deletion")),
+        KeyState::Creating => Err(invalid_state(key, "creating")),
     }
 }
 

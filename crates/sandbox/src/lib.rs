@@ -29,6 +29,16 @@
 //! - [`Fault`] and [`When`] say what goes wrong, and for which of the calls ([`Call`]).
 //! - [`Sandbox::requests`], [`Sandbox::tokens`] and [`Sandbox::secrets`] tell what happened.
 //!
+//! # What it is sure of
+//!
+//! Shapes of answers follow GitHub's OpenAPI description and AWS's API references; most messages are
+//! the services' own words. Where neither says anything, the sandbox takes the stricter reading:
+//! the order in which several faults of one request are judged, the words of KMS about imports that
+//! do not fit, that a key must be enabled to be replicated, that a new replica stays `Creating` for
+//! two calls, the exact form of the immutable `sub`, and that `iat` may not be a second ahead. An
+//! empty list of repositories narrows a token to nothing; an empty object of permissions to
+//! `metadata` alone.
+//!
 //! Dropping the sandbox closes its ports, ends whatever hangs, and joins its threads.
 
 mod aws;
@@ -40,7 +50,10 @@ mod http;
 mod jwt;
 mod keys;
 mod kms;
+mod metadata;
+mod oidc;
 mod policy;
+mod proxy;
 mod record;
 mod server;
 mod sigv4;
@@ -76,7 +89,6 @@ pub struct Builder {
     world: World,
     options: Options,
     tls: bool,
-    hosts: Vec<String>,
     github_offset: i64,
     aws_offset: i64,
     ports: HashMap<Service, u16>,
@@ -91,10 +103,18 @@ impl Builder {
         self
     }
 
-    /// A further name that gets a certificate, for clients that come through the proxy.
+    /// A further name that leads to a service through the proxy, and that gets a certificate: for
+    /// instance a GitHub Enterprise Server. The names of GitHub.com, ghe.com and AWS are known.
     #[must_use]
-    pub fn host(mut self, name: &str) -> Self {
-        self.hosts.push(name.into());
+    pub fn host(mut self, name: &str, service: Service) -> Self {
+        self.options.hosts.add(name, service);
+        self
+    }
+
+    /// The proxy demands these Basic credentials.
+    #[must_use]
+    pub fn proxy_credentials(mut self, user: &str, password: &str) -> Self {
+        self.options.proxy_credentials = Some((user.into(), password.into()));
         self
     }
 
@@ -170,7 +190,7 @@ impl Builder {
     /// Where a port cannot be opened, or a certificate or thread cannot be made.
     pub fn start(self) -> io::Result<Sandbox> {
         let tls = if self.tls {
-            Some(Tls::new(&self.hosts)?)
+            Some(Tls::new(self.options.hosts.clone())?)
         } else {
             None
         };
@@ -211,9 +231,10 @@ impl Sandbox {
                 integer_issuer: false,
                 usable_after: 0,
                 api_versions: vec!["2026-03-10".into(), "2022-11-28".into()],
+                proxy_credentials: None,
+                hosts: proxy::Hosts::default(),
             },
             tls: false,
-            hosts: Vec::new(),
             github_offset: 0,
             aws_offset: 0,
             ports: HashMap::new(),
@@ -252,6 +273,28 @@ impl Sandbox {
     /// The URL of STS.
     pub fn sts_url(&self) -> String {
         self.url(Service::Sts)
+    }
+
+    /// The URL at which a job asks for ID tokens (`ACTIONS_ID_TOKEN_REQUEST_URL`).
+    pub fn oidc_url(&self) -> String {
+        format!("{}{}?{}", self.url(Service::Oidc), oidc::PATH, oidc::QUERY)
+    }
+
+    /// The URL of the forward proxy, with its credentials if it demands any.
+    pub fn proxy_url(&self) -> String {
+        let user = match &self.state().options.proxy_credentials {
+            Some((user, password)) => {
+                let encode = |text: &str| codec::percent_encode(text.as_bytes(), b"");
+                format!("{}:{}@", encode(user), encode(password))
+            }
+            None => String::new(),
+        };
+        format!("http://{user}127.0.0.1:{}", self.port(Service::Proxy))
+    }
+
+    /// An ID token of the world's job, as a file for `AWS_WEB_IDENTITY_TOKEN_FILE` would hold it.
+    pub fn id_token(&self, audience: &str) -> String {
+        oidc::issue(self.state(), &self.state().world(), Some(audience))
     }
 
     /// The certificate of the authority, PEM; empty without TLS.
@@ -299,6 +342,13 @@ impl Sandbox {
         change(&mut self.state().world())
     }
 
+    /// Lets the day of every import token that KMS gave out be over.
+    pub fn expire_import_tokens(&self) {
+        lock(&self.state().import_tokens)
+            .iter_mut()
+            .for_each(|token| token.expires = 0);
+    }
+
     /// All requests so far, in the order in which they were whole.
     pub fn requests(&self) -> Vec<Exchange> {
         self.state().exchanges()
@@ -330,7 +380,19 @@ impl Sandbox {
     /// Every secret that the sandbox holds, issued or saw, with a name: none of them may turn up
     /// where it does not belong.
     pub fn secrets(&self) -> Vec<(String, String)> {
-        let mut secrets = self.state().secrets();
+        let state = self.state();
+        let mut secrets = state.secrets();
+        secrets.push((
+            "token to ask for ID tokens with".into(),
+            state.oidc_request_token.clone(),
+        ));
+        secrets.push((
+            "token to ask for container credentials with".into(),
+            state.container_token.clone(),
+        ));
+        if let Some((_, password)) = &state.options.proxy_credentials {
+            secrets.push(("proxy password".into(), password.clone()));
+        }
         for credential in &self.state().world().credentials {
             let name = |what: &str| format!("{what} of {}", credential.access_key_id);
             secrets.push((
@@ -386,6 +448,7 @@ impl Sandbox {
     pub fn env_without_credentials(&self) -> Vec<(String, String)> {
         let pairs = [
             ("AWS_REGION", world::REGION.to_owned()),
+            ("AWS_DEFAULT_REGION", world::REGION.to_owned()),
             ("AWS_ENDPOINT_URL_KMS", self.kms_url()),
             ("AWS_ENDPOINT_URL_STS", self.sts_url()),
             ("GITHUB_API_URL", self.github_url()),
@@ -394,8 +457,44 @@ impl Sandbox {
                 format!("{}/{}", world::ORG, world::REPO_A),
             ),
             ("GITHUB_REPOSITORY_OWNER", world::ORG.to_owned()),
+            ("GITHUB_RUN_ID", oidc::RUN_ID.to_owned()),
+            ("GITHUB_RUN_ATTEMPT", "1".to_owned()),
         ];
-        pairs.map(|(name, value)| (name.to_owned(), value)).to_vec()
+        let mut env = pairs.map(|(name, value)| (name.to_owned(), value)).to_vec();
+        if self.change(|world| world.job.id_token) {
+            env.push(("ACTIONS_ID_TOKEN_REQUEST_URL".into(), self.oidc_url()));
+            env.push((
+                "ACTIONS_ID_TOKEN_REQUEST_TOKEN".into(),
+                self.state().oidc_request_token.clone(),
+            ));
+        }
+        env
+    }
+
+    /// The variables with which EKS Pod Identity hands out credentials: a full URI and a token.
+    pub fn env_of_container(&self) -> Vec<(String, String)> {
+        let uri = self.url(Service::Metadata) + metadata::FULL_PATH;
+        vec![
+            ("AWS_CONTAINER_CREDENTIALS_FULL_URI".into(), uri),
+            (
+                "AWS_CONTAINER_AUTHORIZATION_TOKEN".into(),
+                self.state().container_token.clone(),
+            ),
+        ]
+    }
+
+    /// The path with which ECS hands out credentials (`AWS_CONTAINER_CREDENTIALS_RELATIVE_URI`),
+    /// below [`Sandbox::url`] of [`Service::Metadata`] in place of `http://169.254.170.2`.
+    pub fn container_path(&self) -> &'static str {
+        metadata::RELATIVE_PATH
+    }
+
+    /// The variable that leads to the instance metadata service.
+    pub fn env_of_instance(&self) -> Vec<(String, String)> {
+        vec![(
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT".into(),
+            self.url(Service::Metadata),
+        )]
     }
 
     /// Waits until `done` holds for the requests so far; `false` if it does not within `limit`.

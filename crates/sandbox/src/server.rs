@@ -14,6 +14,7 @@ use socket2::SockRef;
 use crate::call::{Call, Service};
 use crate::fault::{Fault, When, huge, with_wrong_types};
 use crate::http::{Answer, NoRequest, Request, read_request};
+use crate::proxy::{self, Way};
 use crate::record::Exchange;
 use crate::state::State;
 
@@ -237,7 +238,7 @@ impl Server {
             let own = self.clone();
             let spawned = thread::Builder::new()
                 .name(format!("sandbox {service:?} connection"))
-                .spawn(move || own.serve(service, stream, None));
+                .spawn(move || own.serve(service, stream));
             if let Ok(thread) = spawned {
                 let mut threads = lock(&self.threads);
                 threads.retain(|thread| !thread.is_finished());
@@ -247,12 +248,7 @@ impl Server {
     }
 
     /// Plays `service` on this connection until it ends.
-    pub(crate) fn serve(
-        self: Arc<Self>,
-        service: Service,
-        tcp: TcpStream,
-        through_proxy: Option<String>,
-    ) {
+    fn serve(self: Arc<Self>, service: Service, tcp: TcpStream) {
         let number = self.connections.fetch_add(1, Ordering::SeqCst) + 1;
         let _ = tcp.set_nodelay(true);
         let Ok(clone) = tcp.try_clone() else { return };
@@ -262,7 +258,7 @@ impl Server {
                 server: &self,
                 service,
                 number,
-                through_proxy,
+                through_proxy: None,
             };
             let end = connection.run(tcp);
             lock(&self.open).remove(&number);
@@ -344,6 +340,8 @@ enum Next {
     More,
     Close,
     Reset,
+    /// It is a tunnel to that service from now on.
+    Tunnel(Service, String),
 }
 
 struct Connection<'a> {
@@ -378,7 +376,19 @@ impl Connection<'_> {
             match read_request(&mut stream, &mut buffer) {
                 Ok(request) => {
                     let keep_alive = request.keep_alive;
-                    match self.exchange(&mut stream, request) {
+                    let next = match self.service {
+                        Service::Proxy => self.forward(&mut stream, &request),
+                        _ => self.exchange(&mut stream, &request),
+                    };
+                    match next {
+                        Next::Tunnel(service, name) => {
+                            let Stream::Plain(tcp) = stream else {
+                                return None;
+                            };
+                            self.service = service;
+                            self.through_proxy = Some(name);
+                            return self.run(tcp);
+                        }
                         Next::More if keep_alive => {}
                         Next::More | Next::Close => break,
                         Next::Reset => {
@@ -403,11 +413,81 @@ impl Connection<'_> {
         Some(stream)
     }
 
-    fn exchange(&self, stream: &mut Stream, request: Request) -> Next {
+    /// Records a request, and has it answered or spoiled.
+    fn exchange(&self, stream: &mut Stream, request: &Request) -> Next {
         let state = &self.server.state;
-        let (call, region) = state.classify(self.service, &request);
+        let (call, number, fault) = self.record(request);
+        let next = match fault {
+            None => {
+                let answer = state.answer(self.service, call, request);
+                self.send(stream, number, &answer, request.keep_alive)
+            }
+            Some((fault, when)) => self.misbehave(stream, number, call, request, fault, when),
+        };
+        state.finish(number);
+        next
+    }
+
+    /// The same for a request to the proxy.
+    fn forward(&self, stream: &mut Stream, request: &Request) -> Next {
+        let server = self.server;
+        let (call, number, fault) = self.record(request);
+        if let Some((fault, when)) = fault {
+            let next = self.misbehave(stream, number, call, request, fault, when);
+            server.state.finish(number);
+            return next;
+        }
+        let options = &server.state.options;
+        let port_of = |port| {
+            Service::ALL
+                .into_iter()
+                .find(|service| server.port(*service) == port)
+        };
+        let way = proxy::way(
+            request,
+            options.proxy_credentials.as_ref(),
+            &options.hosts,
+            port_of,
+        );
+        let down = |service: &Service| {
+            server
+                .ports
+                .get(service)
+                .is_some_and(|port| lock(&port.gate).shut)
+        };
+        let next = match way {
+            Way::Tunnel(service, _) | Way::Single(service, ..) if down(&service) => {
+                self.send(stream, number, &Answer::new(502), request.keep_alive)
+            }
+            Way::Tunnel(service, name) => {
+                let answer = Answer::new(200);
+                server.state.answered(number, &answer);
+                // RFC 9110 section 9.3.6: a successful answer to CONNECT has no body and no length.
+                match stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n") {
+                    Ok(()) => Next::Tunnel(service, name),
+                    Err(_) => Next::Close,
+                }
+            }
+            Way::Single(service, name, inner) => {
+                let inside = Connection {
+                    server,
+                    service,
+                    number: self.number,
+                    through_proxy: Some(name),
+                };
+                inside.exchange(stream, &inner)
+            }
+            Way::End(answer) => self.send(stream, number, &answer, request.keep_alive),
+        };
+        server.state.finish(number);
+        next
+    }
+
+    fn record(&self, request: &Request) -> (Call, u64, Option<(Fault, When)>) {
+        let state = &self.server.state;
+        let (call, region) = state.classify(self.service, request);
         let fault = lock(&state.faults).for_request(call, region.as_deref());
-        state.note_secrets(self.service, &request);
+        state.note_secrets(self.service, request);
         let number = state.record(Exchange {
             service: self.service,
             call,
@@ -425,29 +505,25 @@ impl Connection<'_> {
             answer_body: Vec::new(),
             fault: fault.as_ref().map(|(fault, _)| fault.name()),
         });
-        let next = match fault {
-            None => {
-                let answer = state.answer(self.service, call, &request);
-                self.send(stream, number, &answer, request.keep_alive)
-            }
-            Some((fault, when)) => self.misbehave(stream, number, call, &request, fault, when),
-        };
-        state.finish(number);
-        next
+        (call, number, fault)
     }
 
     fn send(&self, stream: &mut Stream, number: u64, answer: &Answer, keep_alive: bool) -> Next {
-        self.server.state.answered(number, answer);
-        let head = answer.head(self.server.state.now(self.service), !keep_alive);
+        let state = &self.server.state;
+        state.answered(number, answer);
+        let head = answer.head(state.now(self.service), !keep_alive);
+        // Noted before the last byte goes out: a client that has it may ask at once.
+        state.finish(number);
+        state.delivered(answer, true);
         match stream
             .write_all(&[head.as_slice(), &answer.body].concat())
             .and_then(|()| stream.flush())
         {
-            Ok(()) => {
-                self.server.state.delivered(answer);
-                Next::More
+            Ok(()) => Next::More,
+            Err(_) => {
+                state.delivered(answer, false);
+                Next::Close
             }
-            Err(_) => Next::Close,
         }
     }
 
@@ -561,16 +637,20 @@ impl Connection<'_> {
         let state = &self.server.state;
         state.answered(number, answer);
         let mut sent = stream.write_all(&answer.head(state.now(self.service), false));
-        for byte in &answer.body {
+        for (place, byte) in answer.body.iter().enumerate() {
+            if place + 1 == answer.body.len() {
+                state.finish(number);
+                state.delivered(answer, true);
+            }
             sent = sent
                 .and_then(|()| stream.write_all(&[*byte]))
                 .and_then(|()| stream.flush());
             if sent.is_err() || self.server.stop.is_stopped() {
+                state.delivered(answer, false);
                 return Next::Close;
             }
             self.server.stop.wait(Some(pause));
         }
-        state.delivered(answer);
         Next::More
     }
 }

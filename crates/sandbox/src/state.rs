@@ -6,9 +6,13 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use crate::call::{Call, Service};
+use crate::codec::{base64url, random_bytes};
 use crate::fault::Faults;
 use crate::github::Minted;
 use crate::http::{Answer, Request};
+use crate::keys::{PrivateKey, RFC_7517};
+use crate::kms::ImportToken;
+use crate::proxy::Hosts;
 use crate::record::Exchange;
 use crate::server::lock;
 use crate::time::Clock;
@@ -38,6 +42,9 @@ pub(crate) struct Options {
     pub(crate) usable_after: u32,
     /// The most recent first.
     pub(crate) api_versions: Vec<String>,
+    /// User and password that the proxy demands.
+    pub(crate) proxy_credentials: Option<(String, String)>,
+    pub(crate) hosts: Hosts,
 }
 
 pub(crate) struct State {
@@ -46,6 +53,16 @@ pub(crate) struct State {
     pub(crate) github_clock: Clock,
     pub(crate) aws_clock: Clock,
     pub(crate) faults: Mutex<Faults>,
+    /// The key that the OIDC issuer publishes.
+    pub(crate) oidc_key: PrivateKey,
+    /// What the runner gives a job to ask for ID tokens with.
+    pub(crate) oidc_request_token: String,
+    /// What EKS gives a pod to ask for credentials with.
+    pub(crate) container_token: String,
+    /// Import tokens that KMS gave out.
+    pub(crate) import_tokens: Mutex<Vec<ImportToken>>,
+    /// Tokens of the instance metadata service, and when they end.
+    pub(crate) metadata_tokens: Mutex<Vec<(String, i64)>>,
     /// Seconds since the epoch.
     pub(crate) started: i64,
     epoch: Instant,
@@ -72,6 +89,11 @@ impl State {
             github_clock: Clock::new(github_offset),
             aws_clock: Clock::new(aws_offset),
             faults: Mutex::default(),
+            oidc_key: PrivateKey::published(&RFC_7517),
+            oidc_request_token: base64url(&random_bytes(96)),
+            container_token: base64url(&random_bytes(48)),
+            import_tokens: Mutex::default(),
+            metadata_tokens: Mutex::default(),
             started: Clock::default().now(),
             epoch: Instant::now(),
             world: Mutex::new(world),
@@ -143,9 +165,9 @@ impl State {
         let call = match service {
             Service::GitHub => crate::github::call_of(request, &self.options),
             Service::Kms => crate::kms::call_of(request),
-            Service::Sts => Call::StsOther,
+            Service::Sts => crate::sts::call_of(request),
             Service::Oidc => Call::IdToken,
-            Service::Metadata => Call::MetadataOther,
+            Service::Metadata => crate::metadata::call_of(request),
             Service::Proxy => Call::Forward,
         };
         let authorization = request.header("authorization").unwrap_or_default();
@@ -160,7 +182,11 @@ impl State {
         match service {
             Service::GitHub => crate::github::answer(self, call, request),
             Service::Kms => crate::kms::answer(self, call, request),
-            Service::Sts | Service::Oidc | Service::Metadata | Service::Proxy => Answer::new(404),
+            Service::Sts => crate::sts::answer(self, call, request),
+            Service::Oidc => crate::oidc::answer(self, request),
+            Service::Metadata => crate::metadata::answer(self, call, request),
+            // Answered by the connection itself, which may become a tunnel.
+            Service::Proxy => Answer::new(400),
         }
     }
 
@@ -193,12 +219,12 @@ impl State {
         self.with_exchange(number, |exchange| exchange.finished = Some(age));
     }
 
-    /// An answer went out whole.
-    pub(crate) fn delivered(&self, answer: &Answer) {
+    /// Did the answer that carries a token go out whole?
+    pub(crate) fn delivered(&self, answer: &Answer, whole: bool) {
         if let Some(place) = answer.minted
             && let Some(token) = self.tokens().get_mut(place)
         {
-            token.delivered = true;
+            token.delivered = whole;
         }
     }
 
@@ -237,6 +263,12 @@ impl State {
                     value.rsplit('.').next().unwrap_or_default(),
                 );
             }
+        }
+        if let Some((_, value)) = request
+            .header("proxy-authorization")
+            .and_then(|field| field.split_once(' '))
+        {
+            self.secret("proxy credentials", value);
         }
         if let Some(token) = request.header("x-amz-security-token") {
             self.secret("session token", token);

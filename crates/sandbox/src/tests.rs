@@ -821,3 +821,832 @@ fn what_is_no_http_is_answered_with_400() {
     wire.write_all(b"\x16\x03\x01\x02\x00\x01\r\n\r\n").unwrap();
     assert_eq!(receive(&mut *wire).unwrap().status, 400);
 }
+
+/// The environment as a map, as a job would have it.
+fn variable(env: &[(String, String)], name: &str) -> String {
+    env.iter()
+        .find(|(known, _)| known == name)
+        .map(|(_, value)| value.clone())
+        .unwrap_or_default()
+}
+
+/// What follows scheme and host.
+fn path_of(url: &str) -> &str {
+    url.match_indices('/')
+        .nth(2)
+        .map_or("", |(at, _)| &url[at..])
+}
+
+fn id_token(sandbox: &Sandbox, authorization: &str, query: &str) -> Got {
+    let url = variable(&sandbox.env(), "ACTIONS_ID_TOKEN_REQUEST_URL");
+    let head = format!(
+        "GET {}{query} HTTP/1.1\r\nAuthorization: {authorization}",
+        path_of(&url)
+    );
+    send(&mut *connect(sandbox, Service::Oidc).unwrap(), &head, b"").unwrap()
+}
+
+fn sts(sandbox: &Sandbox, fields: &[(&str, &str)], more: &str) -> Got {
+    let encode = |text: &str| crate::codec::percent_encode(text.as_bytes(), b"");
+    let body: Vec<String> = fields
+        .iter()
+        .map(|(name, value)| format!("{name}={}", encode(value)))
+        .collect();
+    let head = format!("POST / HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded{more}");
+    send(
+        &mut *connect(sandbox, Service::Sts).unwrap(),
+        &head,
+        body.join("&").as_bytes(),
+    )
+    .unwrap()
+}
+
+fn element<'a>(xml: &'a str, name: &str) -> &'a str {
+    let start = xml
+        .find(&format!("<{name}>"))
+        .map_or(0, |at| at + name.len() + 2);
+    &xml[start..xml.find(&format!("</{name}>")).unwrap_or(start)]
+}
+
+const ROLE: &str = "arn:aws:iam::123456789012:role/app-token-signer";
+
+fn assume(token: &str) -> Vec<(&'static str, &str)> {
+    vec![
+        ("Action", "AssumeRoleWithWebIdentity"),
+        ("Version", "2011-06-15"),
+        ("RoleArn", ROLE),
+        ("RoleSessionName", "run-1"),
+        ("DurationSeconds", "900"),
+        ("WebIdentityToken", token),
+    ]
+}
+
+#[test]
+fn an_id_token_becomes_a_session_that_signs() {
+    let sandbox = Sandbox::start().unwrap();
+    let bearer = format!(
+        "Bearer {}",
+        variable(&sandbox.env(), "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
+    );
+    let token = id_token(&sandbox, &bearer, "&audience=sts.amazonaws.com").json()["value"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let got = sts(&sandbox, &assume(&token), "");
+    let xml = String::from_utf8(got.body).unwrap();
+    assert_eq!(got.status, 200, "{xml}");
+    assert_eq!(
+        element(&xml, "Arn"),
+        "arn:aws:sts::123456789012:assumed-role/app-token-signer/run-1"
+    );
+    let id = element(&xml, "AccessKeyId");
+    assert_eq!(
+        sandbox.credentials(id).unwrap().secret_access_key,
+        element(&xml, "SecretAccessKey")
+    );
+    assert_eq!(
+        kms(&sandbox, id, "us-east-1", "Sign", &sign_body(world::ALIAS))
+            .unwrap()
+            .status,
+        200
+    );
+    for secret in [
+        token.as_str(),
+        element(&xml, "SecretAccessKey"),
+        element(&xml, "SessionToken"),
+    ] {
+        assert!(sandbox.secrets().iter().any(|(_, value)| value == secret));
+    }
+}
+
+#[test]
+fn the_oidc_endpoint_wants_its_bearer_and_the_permission() {
+    let sandbox = Sandbox::start().unwrap();
+    let bearer = format!(
+        "Bearer {}",
+        variable(&sandbox.env(), "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
+    );
+    assert_eq!(id_token(&sandbox, "Bearer wrong", "").status, 401);
+    let token = id_token(&sandbox, &bearer, "").json()["value"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let claims = jwt::Parts::parse(&token).unwrap().claims;
+    assert_eq!(claims["aud"], "https://github.com/my-org");
+    assert_eq!(
+        claims["sub"],
+        "repo:my-org@1001/repo-a@50001:ref:refs/heads/main"
+    );
+    sandbox.change(|world| world.job.id_token = false);
+    assert_eq!(variable(&sandbox.env(), "ACTIONS_ID_TOKEN_REQUEST_URL"), "");
+}
+
+#[test]
+fn web_identities_are_refused_with_the_words_of_sts() {
+    let sandbox = Sandbox::start().unwrap();
+    let refusal = |token: &str| {
+        let got = sts(&sandbox, &assume(token), "");
+        let xml = String::from_utf8(got.body).unwrap();
+        (
+            got.status,
+            element(&xml, "Code").to_owned(),
+            element(&xml, "Message").to_owned(),
+        )
+    };
+    let code = |token: &str| refusal(token).1;
+    assert_eq!(code("nonsense"), "InvalidIdentityToken");
+    assert_eq!(
+        refusal(&sandbox.id_token("api://other")).2,
+        "Incorrect token audience"
+    );
+
+    sandbox.change(|world| world.job.repository_id = 1);
+    let denied = refusal(&sandbox.id_token("sts.amazonaws.com"));
+    assert_eq!(
+        denied,
+        (
+            403,
+            "AccessDenied".into(),
+            "Not authorized to perform sts:AssumeRoleWithWebIdentity".into()
+        )
+    );
+    sandbox.change(|world| world.job.repository_id = world::REPO_A_ID);
+
+    sandbox.change(|world| world.job.lifetime = -1);
+    assert_eq!(
+        code(&sandbox.id_token("sts.amazonaws.com")),
+        "ExpiredTokenException"
+    );
+    sandbox.change(|world| world.job.lifetime = 300);
+
+    sandbox.change(|world| world.job.signing_key = PrivateKey::published(&RFC_7520));
+    assert!(
+        refusal(&sandbox.id_token("sts.amazonaws.com"))
+            .2
+            .starts_with("Couldn't retrieve verification key")
+    );
+    sandbox.change(|world| world.job.signing_key = PrivateKey::published(&crate::keys::RFC_7517));
+
+    sandbox.change(|world| world.oidc_provider = None);
+    let unknown = "No OpenIDConnect provider found in your account for https://token.actions.githubusercontent.com";
+    assert_eq!(refusal(&sandbox.id_token("sts.amazonaws.com")).2, unknown);
+}
+
+#[test]
+fn sts_checks_what_it_is_asked() {
+    let sandbox = Sandbox::start().unwrap();
+    let token = sandbox.id_token("sts.amazonaws.com");
+    let code = |name: &str, value: &str| {
+        let mut fields = assume(&token);
+        fields.retain(|(known, _)| *known != name);
+        if !value.is_empty() {
+            fields.push((name, value));
+        }
+        element(
+            &String::from_utf8(sts(&sandbox, &fields, "").body).unwrap(),
+            "Code",
+        )
+        .to_owned()
+    };
+    assert_eq!(code("Version", "2011-06-16"), "InvalidAction");
+    assert_eq!(code("Action", ""), "MissingAction");
+    assert_eq!(code("RoleSessionName", "a b"), "ValidationError");
+    assert_eq!(code("RoleSessionName", "a"), "ValidationError");
+    assert_eq!(code("DurationSeconds", "899"), "ValidationError");
+    assert_eq!(code("DurationSeconds", "7200"), "ValidationError");
+    assert_eq!(code("RoleArn", "app-token-signer"), "ValidationError");
+    assert_eq!(
+        code("RoleArn", "arn:aws:iam::123456789012:role/nobody"),
+        "AccessDenied"
+    );
+    assert_eq!(code("WebIdentityToken", ""), "ValidationError");
+    assert_eq!(code("DurationSeconds", "3600"), "");
+    sandbox.fault(
+        Call::AssumeRoleWithWebIdentity,
+        When::First(1),
+        Fault::aws("IDPCommunicationError", "not <now>"),
+    );
+    assert_eq!(code("DurationSeconds", "900"), "IDPCommunicationError");
+}
+
+fn signed_sts(sandbox: &Sandbox, access_key: &str, body: &str) -> Got {
+    let credential = sandbox.credentials(access_key).unwrap();
+    let mut fields = vec![
+        ("Host".to_owned(), "sandbox.test".to_owned()),
+        ("X-Amz-Date".into(), amz_date(Clock::default().now())),
+    ];
+    fields.extend(
+        credential
+            .session_token
+            .clone()
+            .map(|token| ("X-Amz-Security-Token".to_owned(), token)),
+    );
+    let authorization =
+        sigv4::authorization_for_tests("sts", "us-east-1", &credential, &fields, body.as_bytes());
+    fields.push(("Authorization".into(), authorization));
+    let fields: Vec<String> = fields[1..]
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}"))
+        .collect();
+    let head = format!(
+        "POST / HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\n{}",
+        fields.join("\r\n")
+    );
+    send(
+        &mut *connect(sandbox, Service::Sts).unwrap(),
+        &head,
+        body.as_bytes(),
+    )
+    .unwrap()
+}
+
+#[test]
+fn users_learn_who_they_are_and_assume_roles_that_trust_them() {
+    let sandbox = Sandbox::start().unwrap();
+    let who = |key: &str| {
+        let got = signed_sts(&sandbox, key, "Action=GetCallerIdentity&Version=2011-06-15");
+        element(&String::from_utf8(got.body).unwrap(), "Arn").to_owned()
+    };
+    assert_eq!(who(world::CI_USER), "arn:aws:iam::123456789012:user/ci");
+    assert_eq!(
+        who(world::SIGNER_SESSION),
+        "arn:aws:sts::123456789012:assumed-role/app-token-signer/GitHubActions"
+    );
+    let assume = |key: &str| {
+        let role = ROLE.replace(':', "%3A").replace('/', "%2F");
+        let body =
+            format!("Action=AssumeRole&Version=2011-06-15&RoleArn={role}&RoleSessionName=chain");
+        let got = signed_sts(&sandbox, key, &body);
+        let xml = String::from_utf8(got.body).unwrap();
+        (got.status, element(&xml, "AccessKeyId").to_owned())
+    };
+    let (status, id) = assume(world::CI_USER);
+    assert_eq!(status, 200);
+    assert_eq!(
+        kms(&sandbox, &id, "us-east-1", "Sign", &sign_body(world::ALIAS))
+            .unwrap()
+            .status,
+        200
+    );
+    assert_eq!(assume(world::STRANGER).0, 403);
+    assert_eq!(
+        signed_sts(
+            &sandbox,
+            world::EXPIRED_SESSION,
+            "Action=GetCallerIdentity&Version=2011-06-15"
+        )
+        .status,
+        403
+    );
+}
+
+#[test]
+fn containers_and_instances_get_sessions_that_sign() {
+    let sandbox = Sandbox::start().unwrap();
+    let ask = |head: &str| {
+        send(
+            &mut *connect(&sandbox, Service::Metadata).unwrap(),
+            head,
+            b"",
+        )
+        .unwrap()
+    };
+    let signs = |got: &Got| {
+        let id = got.json()["AccessKeyId"].as_str().unwrap().to_owned();
+        kms(&sandbox, &id, "us-east-1", "Sign", &sign_body(world::ALIAS))
+            .unwrap()
+            .status
+            == 200
+    };
+    assert!(signs(&ask(&format!(
+        "GET {} HTTP/1.1",
+        sandbox.container_path()
+    ))));
+
+    let env = sandbox.env_of_container();
+    let uri = variable(&env, "AWS_CONTAINER_CREDENTIALS_FULL_URI");
+    let token = variable(&env, "AWS_CONTAINER_AUTHORIZATION_TOKEN");
+    assert!(signs(&ask(&format!(
+        "GET {} HTTP/1.1\r\nAuthorization: {token}",
+        path_of(&uri)
+    ))));
+    assert_eq!(ask(&format!("GET {} HTTP/1.1", path_of(&uri))).status, 401);
+
+    let role = "/latest/meta-data/iam/security-credentials/";
+    assert_eq!(ask(&format!("GET {role} HTTP/1.1")).status, 401);
+    assert_eq!(ask("PUT /latest/api/token HTTP/1.1").status, 400);
+    let put = |ttl: &str| {
+        ask(&format!(
+            "PUT /latest/api/token HTTP/1.1\r\nX-aws-ec2-metadata-token-ttl-seconds: {ttl}"
+        ))
+    };
+    assert_eq!(put("0").status, 400);
+    let token = String::from_utf8(put("60").body).unwrap();
+    let get = |path: &str| {
+        ask(&format!(
+            "GET {path} HTTP/1.1\r\nX-aws-ec2-metadata-token: {token}"
+        ))
+    };
+    assert_eq!(get(role).body, world::SIGNER_ROLE.as_bytes());
+    let credentials = get(&format!("{role}{}", world::SIGNER_ROLE));
+    assert_eq!(credentials.json()["Code"], "Success");
+    assert!(signs(&credentials));
+    assert_eq!(get(&format!("{role}other")).status, 404);
+    let calls: Vec<Call> = sandbox
+        .requests()
+        .iter()
+        .map(|exchange| exchange.call)
+        .collect();
+    assert!(
+        calls.contains(&Call::MetadataCredentials) && calls.contains(&Call::ContainerCredentials)
+    );
+}
+
+#[test]
+fn the_proxy_leads_names_to_services_with_certificates_that_fit() {
+    let sandbox = Sandbox::builder()
+        .tls(true)
+        .proxy_credentials("user", "p@ss")
+        .start()
+        .unwrap();
+    assert!(
+        sandbox
+            .proxy_url()
+            .starts_with("http://user:p%40ss@127.0.0.1:")
+    );
+    let open = |target: &str, credentials: &str| {
+        let mut tcp = TcpStream::connect(("127.0.0.1", sandbox.port(Service::Proxy))).unwrap();
+        let head = format!(
+            "CONNECT {target} HTTP/1.1\r\nProxy-Authorization: Basic {}",
+            base64(credentials.as_bytes())
+        );
+        let got = send(&mut tcp, &head, b"").unwrap();
+        (got.status, tcp)
+    };
+    assert_eq!(open("api.github.com:443", "user:wrong").0, 407);
+    assert_eq!(open("example.com:443", "user:p@ss").0, 403);
+    let (status, tcp) = open("api.github.com:443", "user:p@ss");
+    assert_eq!(status, 200);
+
+    let mut roots = RootCertStore::empty();
+    roots
+        .add(
+            rustls::pki_types::CertificateDer::from_pem_slice(sandbox.ca_pem().as_bytes()).unwrap(),
+        )
+        .unwrap();
+    let config =
+        ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+    let name = ServerName::try_from("api.github.com").unwrap();
+    let mut tls = StreamOwned::new(ClientConnection::new(Arc::new(config), name).unwrap(), tcp);
+    let head = format!(
+        "GET /app HTTP/1.1\r\nUser-Agent: t\r\nAuthorization: {}",
+        app_jwt(0)
+    );
+    assert_eq!(send(&mut tls, &head, b"").unwrap().status, 200);
+
+    let last = sandbox.requests().pop().unwrap();
+    assert_eq!(
+        (last.call, last.through_proxy.as_deref()),
+        (Call::App, Some("api.github.com:443"))
+    );
+    sandbox.refuse(Service::GitHub);
+    assert_eq!(open("api.github.com:443", "user:p@ss").0, 502);
+}
+
+#[test]
+fn the_proxy_passes_plain_requests_on() {
+    let sandbox = Sandbox::start().unwrap();
+    let mut wire = TcpStream::connect(("127.0.0.1", sandbox.port(Service::Proxy))).unwrap();
+    for url in [
+        format!("{}/app", sandbox.github_url()),
+        "http://api.github.com/app".into(),
+    ] {
+        let head = format!(
+            "GET {url} HTTP/1.1\r\nUser-Agent: t\r\nAuthorization: {}",
+            app_jwt(0)
+        );
+        assert_eq!(send(&mut wire, &head, b"").unwrap().status, 200);
+    }
+    assert_eq!(
+        send(&mut wire, "GET /app HTTP/1.1", b"").unwrap().status,
+        400
+    );
+    let calls: Vec<Call> = sandbox
+        .requests()
+        .iter()
+        .map(|exchange| exchange.call)
+        .collect();
+    assert_eq!(
+        calls,
+        [
+            Call::Forward,
+            Call::App,
+            Call::Forward,
+            Call::App,
+            Call::Forward
+        ]
+    );
+    sandbox.fault(Call::Forward, When::Every, Fault::Reset);
+    assert!(send(&mut wire, "GET http://api.github.com/app HTTP/1.1", b"").is_err());
+}
+
+/// Calls KMS as the administrator and wants success.
+fn admin(sandbox: &Sandbox, region: &str, action: &str, body: Value) -> Value {
+    let got = kms(sandbox, world::ADMIN, region, action, &body).unwrap();
+    assert_eq!(got.status, 200, "{action}: {}", got.message());
+    got.json()
+}
+
+/// Calls KMS as the administrator and wants this error.
+fn refused(sandbox: &Sandbox, action: &str, body: Value) -> String {
+    let got = kms(sandbox, world::ADMIN, "us-east-1", action, &body).unwrap();
+    assert_eq!(got.status, 400, "{action} passed");
+    got.json()["__type"].as_str().unwrap_or_default().to_owned()
+}
+
+fn external_key(sandbox: &Sandbox) -> String {
+    let wanted = json!({"KeySpec": "RSA_2048", "KeyUsage": "SIGN_VERIFY", "Origin": "EXTERNAL", "MultiRegion": true});
+    let made = admin(sandbox, "us-east-1", "CreateKey", wanted);
+    assert_eq!(made["KeyMetadata"]["KeyState"], "PendingImport");
+    made["KeyMetadata"]["KeyId"].as_str().unwrap().to_owned()
+}
+
+/// The body of an import of `material` into `key`.
+fn import_body(sandbox: &Sandbox, region: &str, key: &str, material: &[u8]) -> Value {
+    let wanted = json!({
+        "KeyId": key, "WrappingAlgorithm": "RSA_AES_KEY_WRAP_SHA_256", "WrappingKeySpec": "RSA_4096",
+    });
+    let parameters = admin(sandbox, region, "GetParametersForImport", wanted);
+    let spki = base64_decode(parameters["PublicKey"].as_str().unwrap()).unwrap();
+    json!({
+        "KeyId": key,
+        "ImportToken": parameters["ImportToken"],
+        "EncryptedKeyMaterial": base64(&crate::kms::import::tests::wrap(&spki, material)),
+        "ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE",
+    })
+}
+
+fn pkcs8(jwk: &crate::keys::Jwk) -> Vec<u8> {
+    crate::kms::import::tests::pkcs8(&PrivateKey::published(jwk))
+}
+
+#[test]
+fn imported_material_signs_under_its_alias_in_every_region() {
+    let sandbox = Sandbox::start().unwrap();
+    let key = external_key(&sandbox);
+    assert_eq!(
+        refused(&sandbox, "Sign", sign_body(&key)),
+        "KMSInvalidStateException"
+    );
+    assert_eq!(
+        refused(
+            &sandbox,
+            "ReplicateKey",
+            json!({"KeyId": key, "ReplicaRegion": "eu-west-1"})
+        ),
+        "KMSInvalidStateException"
+    );
+    let body = import_body(&sandbox, "us-east-1", &key, &pkcs8(&RFC_7515));
+    admin(&sandbox, "us-east-1", "ImportKeyMaterial", body);
+
+    let replica = admin(
+        &sandbox,
+        "us-east-1",
+        "ReplicateKey",
+        json!({"KeyId": key, "ReplicaRegion": "eu-west-1"}),
+    );
+    assert_eq!(replica["ReplicaKeyMetadata"]["KeyState"], "Creating");
+    let state = || {
+        admin(&sandbox, "eu-west-1", "DescribeKey", json!({"KeyId": key}))["KeyMetadata"]["KeyState"].clone()
+    };
+    assert_eq!(
+        [state(), state(), state()],
+        ["Creating", "Creating", "PendingImport"]
+    );
+    let body = import_body(&sandbox, "eu-west-1", &key, &pkcs8(&RFC_7515));
+    admin(&sandbox, "eu-west-1", "ImportKeyMaterial", body);
+
+    for region in ["us-east-1", "eu-west-1"] {
+        admin(
+            &sandbox,
+            region,
+            "CreateAlias",
+            json!({"AliasName": "alias/fresh", "TargetKeyId": key}),
+        );
+        let signed = admin(&sandbox, region, "Sign", sign_body("alias/fresh"));
+        let signature = base64_decode(signed["Signature"].as_str().unwrap()).unwrap();
+        assert!(
+            PrivateKey::published(&RFC_7515)
+                .public()
+                .verify(b"message", &signature)
+        );
+    }
+    let described = admin(&sandbox, "us-east-1", "DescribeKey", json!({"KeyId": key}));
+    assert_eq!(
+        described["KeyMetadata"]["MultiRegionConfiguration"]["ReplicaKeys"][0]["Region"],
+        "eu-west-1"
+    );
+}
+
+#[test]
+fn imports_that_do_not_fit_are_refused_by_name() {
+    let sandbox = Sandbox::start().unwrap();
+    let key = external_key(&sandbox);
+    let import = |body: Value| refused(&sandbox, "ImportKeyMaterial", body);
+    let good = import_body(&sandbox, "us-east-1", &key, &pkcs8(&RFC_7515));
+    let with = |field: &str, value: Value| {
+        let mut body = good.clone();
+        body[field] = value;
+        body
+    };
+    assert_eq!(
+        import(with("EncryptedKeyMaterial", json!(base64(&[1; 1_800])))),
+        "InvalidCiphertextException"
+    );
+    assert_eq!(
+        import(with("ImportToken", json!(base64(b"other")))),
+        "InvalidImportTokenException"
+    );
+    assert_eq!(
+        import(with("KeyId", json!(world::PENDING_IMPORT_KEY_ID))),
+        "InvalidImportTokenException"
+    );
+    assert_eq!(
+        import(with("KeyId", json!(world::ENCRYPT_KEY_ID))),
+        "UnsupportedOperationException"
+    );
+    assert_eq!(
+        import(with("KeyId", json!(world::ALIAS))),
+        "NotFoundException"
+    );
+    assert_eq!(
+        import(with("ExpirationModel", json!("KEY_MATERIAL_EXPIRES"))),
+        "ValidationException"
+    );
+    let of = |material: &[u8]| import(import_body(&sandbox, "us-east-1", &key, material));
+    assert_eq!(
+        of(&PrivateKey::published(&RFC_7515).public().spki()),
+        "IncorrectKeyMaterialException"
+    );
+    assert_eq!(
+        of(&pkcs8(&crate::keys::RFC_9500)),
+        "IncorrectKeyMaterialException"
+    );
+
+    admin(&sandbox, "us-east-1", "ImportKeyMaterial", good.clone());
+    admin(&sandbox, "us-east-1", "ImportKeyMaterial", good.clone());
+    assert_eq!(of(&pkcs8(&RFC_7520)), "IncorrectKeyMaterialException");
+    sandbox.expire_import_tokens();
+    assert_eq!(import(good), "ExpiredImportTokenException");
+    admin(
+        &sandbox,
+        "us-east-1",
+        "DeleteImportedKeyMaterial",
+        json!({"KeyId": key}),
+    );
+    assert_eq!(of(&pkcs8(&RFC_7520)), "IncorrectKeyMaterialException");
+    assert_eq!(
+        refused(&sandbox, "Sign", sign_body(&key)),
+        "KMSInvalidStateException"
+    );
+
+    let oaep = json!({"KeyId": key, "WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_4096"});
+    assert_eq!(
+        refused(&sandbox, "GetParametersForImport", oaep),
+        "UnsupportedOperationException"
+    );
+}
+
+#[test]
+fn aliases_are_made_moved_listed_and_deleted() {
+    let sandbox = Sandbox::start().unwrap();
+    let alias = |name: &str, key: &str| json!({"AliasName": name, "TargetKeyId": key});
+    assert_eq!(
+        refused(
+            &sandbox,
+            "CreateAlias",
+            alias(world::ALIAS, world::OTHER_KEY_ID)
+        ),
+        "AlreadyExistsException"
+    );
+    assert_eq!(
+        refused(&sandbox, "CreateAlias", alias("github-app", world::KEY_ID)),
+        "InvalidAliasNameException"
+    );
+    assert_eq!(
+        refused(&sandbox, "CreateAlias", alias("alias/a b", world::KEY_ID)),
+        "ValidationException"
+    );
+    assert_eq!(
+        refused(&sandbox, "UpdateAlias", alias("alias/none", world::KEY_ID)),
+        "NotFoundException"
+    );
+    assert_eq!(
+        refused(
+            &sandbox,
+            "UpdateAlias",
+            alias(world::ALIAS, world::ENCRYPT_KEY_ID)
+        ),
+        "ValidationException"
+    );
+    admin(
+        &sandbox,
+        "us-east-1",
+        "UpdateAlias",
+        alias(world::ALIAS, world::OTHER_KEY_ID),
+    );
+    let signed = admin(&sandbox, "us-east-1", "Sign", sign_body(world::ALIAS));
+    assert!(
+        signed["KeyId"]
+            .as_str()
+            .unwrap()
+            .ends_with(world::OTHER_KEY_ID)
+    );
+    let listed = admin(
+        &sandbox,
+        "us-east-1",
+        "ListAliases",
+        json!({"KeyId": world::OTHER_KEY_ID}),
+    );
+    assert_eq!(listed["Aliases"].as_array().map(Vec::len), Some(2));
+    let first = admin(&sandbox, "us-east-1", "ListAliases", json!({"Limit": 4}));
+    let rest = admin(
+        &sandbox,
+        "us-east-1",
+        "ListAliases",
+        json!({"Limit": 4, "Marker": first["NextMarker"]}),
+    );
+    assert_eq!(
+        (first["Truncated"].clone(), rest["Truncated"].clone()),
+        (json!(true), json!(false))
+    );
+    assert_eq!(rest["Aliases"].as_array().map(Vec::len), Some(2));
+    admin(
+        &sandbox,
+        "us-east-1",
+        "DeleteAlias",
+        json!({"AliasName": world::ALIAS}),
+    );
+    assert_eq!(
+        refused(&sandbox, "Sign", sign_body(world::ALIAS)),
+        "NotFoundException"
+    );
+}
+
+#[test]
+fn policies_must_be_sound_and_then_hold() {
+    let sandbox = Sandbox::start().unwrap();
+    let put = |policy: &str| json!({"KeyId": world::KEY_ID, "Policy": policy});
+    let statement = |effect: &str, who: &str, action: &str| json!({"Effect": effect, "Principal": {"AWS": who}, "Action": action, "Resource": "*"});
+    let root = statement("Allow", "arn:aws:iam::123456789012:root", "kms:*");
+    let policy = |statements: &[Value]| {
+        json!({"Version": "2012-10-17", "Statement": statements}).to_string()
+    };
+    let malformed = |policy: &str| refused(&sandbox, "PutKeyPolicy", put(policy));
+    assert_eq!(malformed("{"), "MalformedPolicyDocumentException");
+    assert_eq!(malformed("{}"), "MalformedPolicyDocumentException");
+    let nobody = statement("Allow", "arn:aws:iam::123456789012:role/nobody", "kms:Sign");
+    assert_eq!(
+        malformed(&policy(&[root.clone(), nobody])),
+        "MalformedPolicyDocumentException"
+    );
+    let lockout = statement("Allow", "arn:aws:iam::123456789012:user/ci", "kms:Sign");
+    assert_eq!(
+        malformed(&policy(&[lockout])),
+        "MalformedPolicyDocumentException"
+    );
+
+    let denied = statement("Deny", "arn:aws:iam::123456789012:user/ci", "kms:Sign");
+    let good = policy(&[root, denied]);
+    admin(&sandbox, "us-east-1", "PutKeyPolicy", put(&good));
+    let read = admin(
+        &sandbox,
+        "us-east-1",
+        "GetKeyPolicy",
+        json!({"KeyId": world::KEY_ID}),
+    );
+    assert_eq!(
+        serde_json::from_str::<Value>(read["Policy"].as_str().unwrap()).unwrap(),
+        serde_json::from_str::<Value>(&good).unwrap()
+    );
+    let sign = kms(
+        &sandbox,
+        world::CI_USER,
+        "us-east-1",
+        "Sign",
+        &sign_body(world::ALIAS),
+    )
+    .unwrap();
+    assert!(
+        sign.message()
+            .ends_with("with an explicit deny in a resource-based policy"),
+        "{}",
+        sign.message()
+    );
+}
+
+#[test]
+fn keys_are_switched_tagged_and_deleted() {
+    let sandbox = Sandbox::start().unwrap();
+    let key = json!({"KeyId": world::KEY_ID});
+    let state = || {
+        admin(&sandbox, "us-east-1", "DescribeKey", key.clone())["KeyMetadata"]["KeyState"].clone()
+    };
+    admin(&sandbox, "us-east-1", "DisableKey", key.clone());
+    assert_eq!(
+        refused(&sandbox, "Sign", sign_body(world::ALIAS)),
+        "DisabledException"
+    );
+    admin(&sandbox, "us-east-1", "EnableKey", key.clone());
+    assert_eq!(state(), "Enabled");
+    let mut soon = key.clone();
+    soon["PendingWindowInDays"] = json!(6);
+    assert_eq!(
+        refused(&sandbox, "ScheduleKeyDeletion", soon.clone()),
+        "ValidationException"
+    );
+    soon["PendingWindowInDays"] = json!(7);
+    admin(&sandbox, "us-east-1", "ScheduleKeyDeletion", soon);
+    assert_eq!(state(), "PendingDeletion");
+    assert_eq!(
+        refused(&sandbox, "EnableKey", key.clone()),
+        "KMSInvalidStateException"
+    );
+    admin(&sandbox, "us-east-1", "CancelKeyDeletion", key.clone());
+    assert_eq!(state(), "Disabled");
+    let tags = json!({"KeyId": world::KEY_ID, "Tags": [{"TagKey": "app", "TagValue": "my-app"}]});
+    admin(&sandbox, "us-east-1", "TagResource", tags.clone());
+    assert_eq!(
+        admin(&sandbox, "us-east-1", "ListResourceTags", key)["Tags"],
+        tags["Tags"]
+    );
+    assert_eq!(
+        admin(&sandbox, "us-east-1", "ListKeys", json!({}))["Keys"]
+            .as_array()
+            .map(Vec::len),
+        Some(6)
+    );
+}
+
+#[test]
+fn every_call_that_manages_keys_needs_its_permission() {
+    let sandbox = Sandbox::start().unwrap();
+    let key = json!({"KeyId": world::KEY_ID});
+    let with = |more: Value| {
+        let mut body = key.clone();
+        body.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        body
+    };
+    let wrapping =
+        json!({"WrappingAlgorithm": "RSA_AES_KEY_WRAP_SHA_256", "WrappingKeySpec": "RSA_4096"});
+    let material = json!({"ImportToken": "YQ==", "EncryptedKeyMaterial": "YQ==", "ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE"});
+    for (action, body) in [
+        (
+            "CreateKey",
+            json!({"KeySpec": "RSA_2048", "KeyUsage": "SIGN_VERIFY", "Origin": "EXTERNAL"}),
+        ),
+        (
+            "ReplicateKey",
+            with(json!({"ReplicaRegion": "eu-central-1"})),
+        ),
+        ("GetParametersForImport", with(wrapping)),
+        ("ImportKeyMaterial", with(material)),
+        ("DeleteImportedKeyMaterial", key.clone()),
+        (
+            "CreateAlias",
+            json!({"AliasName": "alias/new", "TargetKeyId": world::KEY_ID}),
+        ),
+        (
+            "UpdateAlias",
+            json!({"AliasName": world::ALIAS, "TargetKeyId": world::OTHER_KEY_ID}),
+        ),
+        ("DeleteAlias", json!({"AliasName": world::ALIAS})),
+        ("ListAliases", json!({})),
+        ("ListKeys", json!({})),
+        ("GetKeyPolicy", key.clone()),
+        ("PutKeyPolicy", with(json!({"Policy": "{}"}))),
+        ("TagResource", with(json!({"Tags": []}))),
+        ("ListResourceTags", key.clone()),
+        ("ScheduleKeyDeletion", key.clone()),
+        ("CancelKeyDeletion", key.clone()),
+        ("DisableKey", key.clone()),
+        ("EnableKey", key.clone()),
+        ("DescribeKey", key.clone()),
+        ("GetPublicKey", key.clone()),
+        ("Sign", sign_body(world::ALIAS)),
+    ] {
+        let got = kms(&sandbox, world::STRANGER, "us-east-1", action, &body).unwrap();
+        assert_eq!(got.json()["__type"], "AccessDeniedException", "{action}");
+        assert!(
+            got.message().contains(&format!("perform: kms:{action} ")),
+            "{}",
+            got.message()
+        );
+    }
+}

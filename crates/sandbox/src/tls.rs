@@ -15,6 +15,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, ServerConnection};
 
 use crate::fault::Fault;
+use crate::proxy::Hosts;
 
 /// The names in the usual certificate.
 const OWN_NAMES: [&str; 2] = ["localhost", "127.0.0.1"];
@@ -25,47 +26,33 @@ pub(crate) struct Tls {
     good: Arc<ServerConfig>,
     untrusted: Arc<ServerConfig>,
     wrong_host: Arc<ServerConfig>,
-    names: Arc<Names>,
 }
 
 impl Tls {
-    /// Makes the authority. `hosts` are further names that get a certificate where a client asks
-    /// for them by SNI.
-    pub(crate) fn new(hosts: &[String]) -> io::Result<Self> {
-        let authority = Arc::new(Authority::new("Sandbox CA")?);
+    /// Makes the authority. Each of `hosts` gets a certificate where a client asks for it by SNI.
+    pub(crate) fn new(hosts: Hosts) -> io::Result<Self> {
+        let authority = Authority::new("Sandbox CA")?;
         let stranger = Authority::new("Unknown CA")?;
-        let names = Arc::new(Names {
+        let ca_pem = authority.issuer.pem();
+        let untrusted = Arc::new(Fixed(stranger.certify(&OWN_NAMES)?));
+        let wrong_host = Arc::new(Fixed(authority.certify(&["wrong.invalid"])?));
+        let names = Names {
             default: authority.certify(&OWN_NAMES)?,
-            made: Mutex::new(
-                hosts
-                    .iter()
-                    .map(|host| (host.to_ascii_lowercase(), None))
-                    .collect(),
-            ),
-            authority: authority.clone(),
-        });
+            made: Mutex::default(),
+            hosts,
+            authority,
+        };
         Ok(Self {
-            ca_pem: authority.issuer.pem(),
-            good: config(names.clone())?,
-            untrusted: config(Arc::new(Fixed(stranger.certify(&OWN_NAMES)?)))?,
-            wrong_host: config(Arc::new(Fixed(authority.certify(&["wrong.invalid"])?)))?,
-            names,
+            ca_pem,
+            good: config(Arc::new(names))?,
+            untrusted: config(untrusted)?,
+            wrong_host: config(wrong_host)?,
         })
     }
 
     /// The authority's certificate.
     pub(crate) fn ca_pem(&self) -> &str {
         &self.ca_pem
-    }
-
-    /// From now on `host` gets a certificate too.
-    pub(crate) fn add_host(&self, host: &str) {
-        let mut made = self
-            .names
-            .made
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        made.entry(host.to_ascii_lowercase()).or_insert(None);
     }
 
     /// The server's side of a new connection.
@@ -143,22 +130,24 @@ impl std::fmt::Debug for Fixed {
 /// One certificate a name, made when it is first asked for.
 struct Names {
     default: Arc<CertifiedKey>,
-    made: Mutex<HashMap<String, Option<Arc<CertifiedKey>>>>,
-    authority: Arc<Authority>,
+    made: Mutex<HashMap<String, Arc<CertifiedKey>>>,
+    hosts: Hosts,
+    authority: Authority,
 }
 
 impl ResolvesServerCert for Names {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         let name = hello.server_name().unwrap_or_default().to_ascii_lowercase();
-        match made.get_mut(&name) {
-            None => Some(self.default.clone()),
-            Some(Some(key)) => Some(key.clone()),
-            Some(empty) => {
-                let key = self.authority.certify(&[&name]).ok()?;
-                Some(empty.insert(key).clone())
-            }
+        if self.hosts.service(&name).is_none() {
+            return Some(self.default.clone());
         }
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(key) = made.get(&name) {
+            return Some(key.clone());
+        }
+        let key = self.authority.certify(&[&name]).ok()?;
+        made.insert(name, key.clone());
+        Some(key)
     }
 }
 

@@ -229,6 +229,8 @@ pub enum KeyState {
     PendingImport,
     /// It will be deleted.
     PendingDeletion,
+    /// A replica that is not ready yet: it may be managed, not used.
+    Creating,
 }
 
 impl KeyState {
@@ -239,6 +241,7 @@ impl KeyState {
             KeyState::Disabled => "Disabled",
             KeyState::PendingImport => "PendingImport",
             KeyState::PendingDeletion => "PendingDeletion",
+            KeyState::Creating => "Creating",
         }
     }
 }
@@ -272,6 +275,8 @@ pub struct KmsKey {
     pub created: i64,
     /// When it will be deleted, in seconds since the epoch.
     pub deletion: Option<i64>,
+    /// How many more calls find it `Creating`; a new replica is so for a while.
+    pub creating: u32,
 }
 
 impl KmsKey {
@@ -611,6 +616,7 @@ fn keys(app_key: &PrivateKey, other_key: &PrivateKey) -> Vec<KmsKey> {
         tags: BTreeMap::new(),
         created: 1_735_689_600,
         deletion: None,
+        creating: 0,
     };
     let replica = |region| KmsKey {
         primary_region: Some(REGION.into()),

@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use app_token_sandbox::{Builder, Sandbox, Service, TokenForm};
+use app_token_sandbox::{Builder, Sandbox, Service, TokenForm, world};
 
 const HELP: &str = "\
 Plays AWS KMS and STS, the runner's OIDC endpoint and GitHub on loopback ports.
@@ -24,7 +24,9 @@ Options:
   --ghes                play GitHub Enterprise Server: /api/v3, short tokens
   --github-clock N      set GitHub's clock N seconds off (may be negative)
   --aws-clock N         set AWS's clock N seconds off
-  --no-credentials      leave AWS's credentials out of the environment
+  --credentials WHO     whose AWS credentials the lines hold: signer (the default; may sign and nothing
+                        else), ci, admin, stranger, expired, none
+  --forever             do not end with standard input; run until killed
   -h, --help            print this
 ";
 
@@ -43,7 +45,9 @@ struct Choice {
     tls: bool,
     github_env: Option<PathBuf>,
     ca_file: Option<PathBuf>,
-    credentials: bool,
+    /// An access key id.
+    credentials: Option<&'static str>,
+    forever: bool,
 }
 
 fn run(arguments: impl Iterator<Item = String>) -> io::Result<()> {
@@ -51,11 +55,13 @@ fn run(arguments: impl Iterator<Item = String>) -> io::Result<()> {
         return io::stdout().write_all(HELP.as_bytes());
     };
     let sandbox = choice.builder.start()?;
-    let mut env = if choice.credentials {
-        sandbox.env()
-    } else {
-        sandbox.env_without_credentials()
-    };
+    let mut env = sandbox.env_without_credentials();
+    env.extend(
+        choice
+            .credentials
+            .map(|id| sandbox.env_of(id))
+            .unwrap_or_default(),
+    );
     if let Some(path) = &choice.ca_file {
         std::fs::write(path, sandbox.ca_pem())?;
         let path = std::path::absolute(path)?.display().to_string();
@@ -79,6 +85,11 @@ fn run(arguments: impl Iterator<Item = String>) -> io::Result<()> {
             out.flush()?;
         }
     }
+    if choice.forever {
+        loop {
+            std::thread::park();
+        }
+    }
     io::stdin().read_to_end(&mut Vec::new())?;
     drop(sandbox);
     Ok(())
@@ -92,7 +103,8 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> io::Result<Option<Choic
         tls: false,
         github_env: None,
         ca_file: None,
-        credentials: true,
+        credentials: Some(world::SIGNER_SESSION),
+        forever: false,
     };
     while let Some(argument) = arguments.next() {
         let mut value = || {
@@ -109,7 +121,20 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> io::Result<Option<Choic
                     .github_base("/api/v3")
                     .token_form(TokenForm::Short);
             }
-            "--no-credentials" => choice.credentials = false,
+            "--forever" => choice.forever = true,
+            "--credentials" => {
+                choice.credentials = match value()?.as_str() {
+                    "signer" => Some(world::SIGNER_SESSION),
+                    "ci" => Some(world::CI_USER),
+                    "admin" => Some(world::ADMIN),
+                    "stranger" => Some(world::STRANGER),
+                    "expired" => Some(world::EXPIRED_SESSION),
+                    "none" => None,
+                    other => {
+                        return Err(wrong(format!("--credentials: nobody is called {other:?}")));
+                    }
+                }
+            }
             "--github-env" => choice.github_env = Some(value()?.into()),
             "--ca-file" => choice.ca_file = Some(value()?.into()),
             "--github-clock" => choice.builder = choice.builder.github_clock(number(&value()?)?),
