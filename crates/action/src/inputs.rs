@@ -103,12 +103,18 @@ impl Job {
         let skip_revoke = switch("skip-token-revoke", input("skip-token-revoke"))?;
         let wait_until_usable = switch("wait-until-usable", input("wait-until-usable"))?;
         let git_identity = switch("git-identity", input("git-identity"))?;
+        let region = match Region::configured(input("aws-region"), variables)? {
+            None if keys.iter().any(|key| key.region().is_none()) => {
+                credentials::profile_region(&client.host)?
+            }
+            region => region,
+        };
+        let keys = KeyRing::new(keys, region.as_ref(), variables)?;
         let wanted = credentials::Wanted {
             role_to_assume: input("role-to-assume"),
             audience: input("aws-audience"),
+            region: keys.keys().first().map(|key| key.region.clone()),
         };
-        let region = Region::configured(input("aws-region"), variables)?;
-        let keys = KeyRing::new(keys, region.as_ref(), variables)?;
         let credentials = credentials::Source::choose(client, &wanted)?;
         Ok(Self {
             order: Order {

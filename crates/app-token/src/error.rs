@@ -102,6 +102,8 @@ pub mod problem {
             "Run the job again; if it stays, look at GitHub's status page.";
         STS_REFUSED "sts-refused": "AWS STS refused to give the role",
             "Check, in this order: the role's ARN; that its trust policy names the provider token.actions.githubusercontent.com; that the audience there equals aws-audience; that the condition on sub, repository_id or job_workflow_ref fits this repository (new and renamed repositories carry numeric ids in sub).";
+        STS_UNAVAILABLE "sts-unavailable": "AWS STS failed on its side",
+            "Wait and run again; https://health.aws.amazon.com/health/status tells of outages.";
         STS_UNUSABLE "sts-unusable": "AWS STS gave an answer that makes no sense",
             "Something between this machine and AWS changed the answer, or the endpoint override points elsewhere.";
 

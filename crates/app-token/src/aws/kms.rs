@@ -94,7 +94,8 @@ pub async fn sign(
         limits,
     };
     let mut response = client.call(call, build, judge).await?;
-    if let Some(skew) = clock_skew(&response, client) {
+    let skew = AwsError::of(&response).and_then(|error| error.clock_skew(&response, client));
+    if let Some(skew) = skew {
         client.host.log.warning(&format!(
             "This machine's clock is off by {skew} s by AWS's; the request was signed once more with AWS's time. Set the clock."
         ));
@@ -175,6 +176,33 @@ impl AwsError {
             message: words(message),
         })
     }
+
+    /// How many seconds AWS's clock is ahead, if that is why it refused the signature.
+    pub(crate) fn clock_skew(&self, response: &Response, client: &Client) -> Option<i64> {
+        let timed = matches!(
+            self.code.as_str(),
+            "InvalidSignatureException"
+                | "SignatureDoesNotMatch"
+                | "RequestExpired"
+                | "RequestTimeTooSkewed"
+        );
+        let told = ["expired", "not yet current", "too skewed"]
+            .iter()
+            .any(|text| self.message.contains(text));
+        let skew = response.date()?.since(client.host.clock.now());
+        (timed && told && skew.abs() >= 60).then_some(skew)
+    }
+}
+
+/// `CODE: words`, or the code alone.
+impl std::fmt::Display for AwsError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.code)?;
+        if !self.message.is_empty() {
+            write!(f, ": {}", self.message)?;
+        }
+        Ok(())
+    }
 }
 
 /// What KMS's documentation of its errors says may pass, beside every 5xx.
@@ -204,26 +232,9 @@ fn judge(response: &Response) -> Verdict {
     Verdict::Answer
 }
 
-/// How many seconds AWS's clock is ahead, if that is why it refused the signature.
-fn clock_skew(response: &Response, client: &Client) -> Option<i64> {
-    let error = AwsError::of(response)?;
-    let timed = matches!(
-        error.code.as_str(),
-        "InvalidSignatureException"
-            | "SignatureDoesNotMatch"
-            | "RequestExpired"
-            | "RequestTimeTooSkewed"
-    );
-    let told = ["expired", "not yet current", "too skewed"]
-        .iter()
-        .any(|text| error.message.contains(text));
-    let skew = response.date()?.since(client.host.clock.now());
-    (timed && told && skew.abs() >= 60).then_some(skew)
-}
-
 /// KMS's refusal as an error of ours.
 fn refusal(response: &Response) -> Error {
-    let Some(AwsError { code, message }) = AwsError::of(response) else {
+    let Some(error) = AwsError::of(response) else {
         let kind = if response.status >= 500 {
             &problem::KMS_UNAVAILABLE
         } else {
@@ -231,7 +242,7 @@ fn refusal(response: &Response) -> Error {
         };
         return Error::new(kind, not_json(response));
     };
-    let kind: &'static Problem = match code.as_str() {
+    let kind: &'static Problem = match error.code.as_str() {
         "AccessDeniedException" | "AccessDenied" => &problem::KMS_ACCESS_DENIED,
         "NotFoundException" => &problem::KMS_KEY_NOT_FOUND,
         "DisabledException" => &problem::KMS_KEY_DISABLED,
@@ -254,21 +265,16 @@ fn refusal(response: &Response) -> Error {
         _ if response.status >= 500 => &problem::KMS_UNAVAILABLE,
         _ => &problem::KMS_REFUSED,
     };
-    let advice = match code.as_str() {
-        "KMSInvalidStateException" if message.contains("pending import") => {
+    let advice = match error.code.as_str() {
+        "KMSInvalidStateException" if error.message.contains("pending import") => {
             "Its material has not been imported yet, has expired, or was deleted."
         }
-        "KMSInvalidStateException" if message.contains("pending deletion") => {
+        "KMSInvalidStateException" if error.message.contains("pending deletion") => {
             "It is about to be deleted."
         }
         _ => "",
     };
-    let detail = if message.is_empty() {
-        code
-    } else {
-        format!("{code}: {message}")
-    };
-    Error::new(kind, detail).advise(advice)
+    Error::new(kind, error.to_string()).advise(advice)
 }
 
 #[cfg(test)]

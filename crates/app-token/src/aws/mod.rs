@@ -7,3 +7,5 @@ pub mod kms;
 pub mod kms_key;
 pub mod region;
 pub mod sigv4;
+pub mod sts;
+mod xml;

@@ -1,11 +1,24 @@
 //! Whose credentials sign the requests to AWS. One source is chosen by what is configured, and then
 //! used; when it does not work, that is an error which names it. It never falls through to the next: a
 //! job could end up signing with the machine's own role.
+//!
+//! The order is that of the AWS SDKs, with `role-to-assume` in front; see "Credential providers" in the
+//! AWS SDKs and Tools Reference Guide.
 
+mod answer;
+mod container;
 mod environment;
+mod ini;
+mod instance;
+mod profile;
+mod role;
+mod web_identity;
 
+use super::region::Region;
 use crate::clock::UnixTime;
 use crate::error::{Error, Result, problem};
+use crate::host::{Env, Host, Log};
+use crate::http::Response;
 use crate::http::client::Client;
 use crate::http::url::Origin;
 use crate::secret::Secret;
@@ -24,50 +37,164 @@ pub struct Credentials {
     pub expires: Option<UnixTime>,
 }
 
+impl Credentials {
+    fn mask(&self, log: &dyn Log) {
+        log.mask(self.secret_access_key.expose());
+        if let Some(token) = &self.session_token {
+            log.mask(token.expose());
+        }
+    }
+}
+
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Credentials({})", self.access_key_id)
     }
 }
 
-/// What the user wrote that decides about the source.
+/// Temporary credentials as a service gave them, not looked at yet.
+pub(super) struct Parts {
+    pub(super) access_key_id: Option<String>,
+    pub(super) secret_access_key: Option<Secret>,
+    pub(super) session_token: Option<Secret>,
+    pub(super) expiration: Option<String>,
+}
+
+impl Parts {
+    /// The credentials, if they are whole, fit into headers and have not ended. They are masked first,
+    /// whatever is wrong with them. Whether they have ended is judged by the server's own clock, since
+    /// this machine's may be off.
+    ///
+    /// # Errors
+    /// Says which part is at fault, without its value.
+    pub(super) fn checked(
+        self,
+        client: &Client,
+        response: &Response,
+    ) -> Result<Credentials, String> {
+        let log = &client.host.log;
+        for secret in [&self.secret_access_key, &self.session_token]
+            .into_iter()
+            .flatten()
+        {
+            log.mask(secret.expose());
+        }
+        let sound = |name: &str, text: &str| match is_sound(text) {
+            true => Ok(()),
+            false => Err(format!("its {name} is malformed")),
+        };
+        let (Some(id), Some(secret), Some(token), Some(expiration)) = (
+            self.access_key_id,
+            self.secret_access_key,
+            self.session_token,
+            self.expiration,
+        ) else {
+            return Err("it lacks a part of the credentials".to_owned());
+        };
+        sound("access key id", &id)?;
+        sound("secret access key", secret.expose())?;
+        sound("session token", token.expose())?;
+        let expires = UnixTime::from_rfc3339(&expiration)
+            .ok_or_else(|| "its time of expiry is malformed".to_owned())?;
+        let now = response.date().unwrap_or_else(|| client.host.clock.now());
+        if expires <= now {
+            return Err(format!("its credentials ended at {expires}"));
+        }
+        Ok(Credentials {
+            access_key_id: id,
+            secret_access_key: secret,
+            session_token: Some(token),
+            expires: Some(expires),
+        })
+    }
+}
+
+/// Whether a part of credentials fits into a header, and is there at all.
+fn is_sound(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic())
+}
+
+/// What is known when the source is chosen.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted<'a> {
     /// `role-to-assume`.
     pub role_to_assume: &'a str,
-    /// `aws-audience`.
+    /// `aws-audience`; empty for the default, `sts.amazonaws.com`.
     pub audience: &'a str,
+    /// Where STS is asked: the first key's region, else the one that is configured.
+    pub region: Option<Region>,
 }
 
 /// Where credentials come from.
 #[derive(Clone, Debug)]
 pub enum Source {
+    /// `role-to-assume`, through the runner's OIDC token.
+    Role(Box<role::Role>),
     /// `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`.
     Environment(Credentials),
+    /// `AWS_WEB_IDENTITY_TOKEN_FILE` and `AWS_ROLE_ARN`.
+    WebIdentity(Box<web_identity::WebIdentity>),
+    /// The shared config and credentials files.
+    Profile(Box<profile::Profile>),
+    /// `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI` or `_FULL_URI`.
+    Container(container::Container),
+    /// The metadata of the EC2 instance that this runs on.
+    Instance(instance::Instance),
 }
 
 impl Source {
     /// Chooses the source that is configured, first to last: role-to-assume, environment, web identity
-    /// file, profile, container, instance.
+    /// file, profile, container, instance. Nothing is asked for; the shared files are read if it comes
+    /// to them. Secrets that are found are masked.
     ///
     /// # Errors
-    /// [`problem::CREDENTIALS_INCOMPLETE`] and [`problem::CREDENTIALS_MISSING`].
-    pub fn choose(client: &Client, _wanted: &Wanted<'_>) -> Result<Self> {
-        if let Some(credentials) = environment::read(&*client.host.env)? {
+    /// [`problem::CREDENTIALS_MISSING`] if nothing is configured; otherwise what is wrong with the first
+    /// source that is: [`problem::ROLE_INVALID`], [`problem::OIDC_UNAVAILABLE`],
+    /// [`problem::CREDENTIALS_INCOMPLETE`], [`problem::CREDENTIALS_SOURCE_BROKEN`],
+    /// [`problem::REGION_MISSING`], [`problem::ENDPOINT_INVALID`].
+    pub fn choose(client: &Client, wanted: &Wanted<'_>) -> Result<Self> {
+        let host = &client.host;
+        let (env, region) = (&*host.env, wanted.region.as_ref());
+        if let Some(role) = role::Role::configured(host, wanted)? {
+            return Ok(Self::Role(Box::new(role)));
+        }
+        if let Some(credentials) = environment::read(env)? {
+            credentials.mask(&*host.log);
             return Ok(Self::Environment(credentials));
         }
-        Err(Error::new(&problem::CREDENTIALS_MISSING, ""))
+        if let Some(identity) = web_identity::WebIdentity::configured(env, region)? {
+            return Ok(Self::WebIdentity(Box::new(identity)));
+        }
+        if let Some(profile) = profile::Profile::configured(host, region)? {
+            return Ok(Self::Profile(Box::new(profile)));
+        }
+        if let Some(container) = container::Container::configured(host)? {
+            return Ok(Self::Container(container));
+        }
+        match instance::Instance::configured(env)? {
+            Some(instance) => Ok(Self::Instance(instance)),
+            None => Err(missing(env, "AWS_EC2_METADATA_DISABLED is true")),
+        }
     }
 
     /// Whether getting them takes a request, which leaves time to open other connections.
     pub const fn asks_the_network(&self) -> bool {
-        !matches!(self, Self::Environment(_))
+        match self {
+            Self::Environment(_) => false,
+            Self::Profile(profile) => profile.asks_the_network(),
+            _ => true,
+        }
     }
 
     /// Every origin that is asked for them, and whether it is one of AWS's.
     pub fn origins(&self) -> Vec<(Origin, bool)> {
         match self {
+            Self::Role(role) => role.origins().to_vec(),
             Self::Environment(_) => Vec::new(),
+            Self::WebIdentity(identity) => vec![identity.origin()],
+            Self::Profile(profile) => profile.origins(),
+            Self::Container(container) => vec![container.origin()],
+            Self::Instance(instance) => vec![instance.origin()],
         }
     }
 
@@ -76,22 +203,66 @@ impl Source {
     /// # Errors
     /// Whatever the source says, naming the source.
     pub async fn load(&self, client: &Client) -> Result<Credentials> {
-        let credentials = match self {
-            Self::Environment(credentials) => credentials.clone(),
+        let outcome = match self {
+            Self::Role(role) => role.load(client).await,
+            Self::Environment(credentials) => return Ok(credentials.clone()),
+            Self::WebIdentity(identity) => identity.load(client).await,
+            Self::Profile(profile) => profile.load(client).await,
+            Self::Container(container) => container.load(client).await,
+            Self::Instance(instance) => instance.load(client).await,
         };
-        client.host.log.mask(credentials.secret_access_key.expose());
-        if let Some(token) = &credentials.session_token {
-            client.host.log.mask(token.expose());
-        }
-        Ok(credentials)
+        outcome.map_err(|error| {
+            if error.is(&problem::CREDENTIALS_MISSING) {
+                return error;
+            }
+            error.because(format!("AWS credentials were to come from {self}"))
+        })
     }
 }
 
-/// For the log: `the environment (AKIA...)`.
+/// For the log: `role arn:aws:iam::123456789012:role/app-token through GitHub's OIDC`.
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Role(role) => role.fmt(f),
             Self::Environment(_) => f.write_str("the environment"),
+            Self::WebIdentity(identity) => identity.fmt(f),
+            Self::Profile(profile) => profile.fmt(f),
+            Self::Container(container) => container.fmt(f),
+            Self::Instance(instance) => instance.fmt(f),
         }
     }
 }
+
+/// The region of the profile in use (`AWS_PROFILE`, else `default`), for when nothing else names one.
+/// It counts whatever the source of the credentials is, as with the SDKs.
+///
+/// # Errors
+/// [`problem::CREDENTIALS_SOURCE_BROKEN`] if a file cannot be read; [`problem::REGION_INVALID`].
+pub fn profile_region(host: &Host) -> Result<Option<Region>> {
+    profile::region(host)
+}
+
+/// A configured source that does not work: why, and which.
+fn broken(place: impl Into<String>, why: impl Into<String>) -> Error {
+    Error::new(&problem::CREDENTIALS_SOURCE_BROKEN, why).at(place)
+}
+
+/// Nothing is configured: what was looked for, a line each.
+fn missing(env: &dyn Env, instance: &str) -> Error {
+    let looked = [
+        "role-to-assume: it is not set (or is empty)".to_owned(),
+        "environment: neither AWS_ACCESS_KEY_ID nor AWS_SECRET_ACCESS_KEY is set".to_owned(),
+        "web identity file: neither AWS_WEB_IDENTITY_TOKEN_FILE nor AWS_ROLE_ARN is set".to_owned(),
+        profile::absence(env),
+        "container: neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor AWS_CONTAINER_CREDENTIALS_FULL_URI is set".to_owned(),
+        format!("instance metadata: {instance}"),
+    ];
+    looked.into_iter().fold(
+        Error::new(&problem::CREDENTIALS_MISSING, ""),
+        Error::because,
+    )
+}
+
+#[cfg(test)]
+mod tests;
