@@ -63,15 +63,17 @@ impl<W: Fn(&str)> Commands<W> {
 
 impl<W: Fn(&str)> Log for Commands<W> {
     fn info(&self, message: &str) {
-        for line in self.redacted(message).lines() {
-            // The runner would take a line that starts like this for a command.
-            let start = line.trim_start();
-            let guard = if start.starts_with("::") || start.starts_with("##[") {
+        // The runner reads a lone carriage return as the end of a line, too.
+        let message = self.redacted(message);
+        for line in message.split(['\n', '\r']).filter(|line| !line.is_empty()) {
+            // The runner takes a line that starts with `::` for a command, and one that holds `##[`
+            // anywhere.
+            let guard = if line.trim_start().starts_with("::") {
                 "> "
             } else {
                 ""
             };
-            (self.write)(&format!("{guard}{line}\n"));
+            (self.write)(&format!("{guard}{}\n", line.replace("##[", "## [")));
         }
     }
 
@@ -139,9 +141,12 @@ mod tests {
     #[test]
     fn nothing_that_is_told_becomes_a_command() {
         let text = printed(false, |log| {
-            log.info("x\n::error::gotcha\n  ##[error]gotcha\ny")
+            log.info("x\n::error::gotcha\n  ##[error]gotcha\ny\r::debug::gotcha\nz ##[error]gotcha")
         });
-        assert_eq!(text, "x\n> ::error::gotcha\n>   ##[error]gotcha\ny\n");
+        assert_eq!(
+            text,
+            "x\n> ::error::gotcha\n  ## [error]gotcha\ny\n> ::debug::gotcha\nz ## [error]gotcha\n"
+        );
     }
 
     #[test]

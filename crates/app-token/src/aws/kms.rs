@@ -135,14 +135,21 @@ fn read(response: &Response, key: &SigningKey) -> Result<Signature> {
     })
 }
 
-/// What an answer is that should have been JSON of a certain shape and is not.
+/// What an answer is that should have been JSON of a certain shape and is not. It is quoted only where
+/// it is no JSON at all: a token or a signature may stand in what came of the right answer.
 pub(crate) fn not_json(response: &Response) -> String {
     let kind = words(response.header("content-type").unwrap_or("no content type"));
-    let start: String = response.text().chars().take(60).collect();
+    let start: String = response.text().trim_start().chars().take(60).collect();
+    let told = if start.is_empty() {
+        "it is empty".to_owned()
+    } else if !start.starts_with('<') && start.contains(['{', '[', '"']) {
+        "it is JSON that is cut short or has other fields".to_owned()
+    } else {
+        format!("it starts {:?}", words(&start))
+    };
     format!(
-        "status {}, {kind}, not the JSON expected; it starts {:?}",
-        response.status,
-        words(&start)
+        "status {}, {kind}, not the JSON expected; {told}",
+        response.status
     )
 }
 

@@ -3,7 +3,7 @@
 use super::{GitHub, Refused};
 use crate::clock::UnixTime;
 use crate::error::{Error, Result, problem, words};
-use crate::http::Method;
+use crate::http::{Method, Response};
 use crate::permissions::Permissions;
 use crate::scope::{InstallationId, Repositories};
 use crate::secret::Secret;
@@ -79,12 +79,16 @@ pub async fn mint(
         let not_found = Error::new(&problem::INSTALLATION_NOT_FOUND, id.to_string());
         return Err(github.refusal(&response, not_found));
     }
-    let answer: Answer = github.read(&response)?;
-    let text = answer.token.expose();
-    if text.is_empty() || !text.bytes().all(|b| b.is_ascii_graphic()) {
-        return Err(Error::new(&problem::VALUE_MULTILINE, "the token")
-            .at(github.api.to_string())
-            .into());
+    match read(github, &response) {
+        Ok(token) => Ok(token),
+        Err(error) => Err(give_up(github, &response, error).await.into()),
+    }
+}
+
+fn read(github: &GitHub<'_>, response: &Response) -> Result<Token> {
+    let answer: Answer = github.read(response)?;
+    if !is_sound(&answer.token) {
+        return Err(Error::new(&problem::VALUE_MULTILINE, "the token").at(github.api.to_string()));
     }
     let expires_at = UnixTime::from_rfc3339(&answer.expires_at).ok_or_else(|| {
         let detail = format!("expires_at is {:?}", words(&answer.expires_at));
@@ -99,6 +103,28 @@ pub async fn mint(
             .into_iter()
             .map(|repository| repository.name)
             .collect(),
+    })
+}
+
+/// Whether a token fits into one line and into a header.
+fn is_sound(token: &Secret) -> bool {
+    !token.is_empty() && token.expose().bytes().all(|b| b.is_ascii_graphic())
+}
+
+/// Revokes the token in an answer that is otherwise of no use: nobody else ever will.
+async fn give_up(github: &GitHub<'_>, response: &Response, error: Error) -> Error {
+    #[derive(Deserialize)]
+    struct Rest {
+        token: Secret,
+    }
+    let token = match serde_json::from_slice(&response.body) {
+        Ok(Rest { token }) if is_sound(&token) => token,
+        _ => return error,
+    };
+    github.client.host.log.mask(token.expose());
+    error.because(match revoke(github, &token).await {
+        Ok(_) => "the token in that answer is revoked again".to_owned(),
+        Err(error) => format!("the token in that answer could not be revoked: {error}"),
     })
 }
 
@@ -136,7 +162,7 @@ pub async fn revoke(github: &GitHub<'_>, token: &Secret) -> Result<Revoked> {
 
 impl GitHub<'_> {
     /// Whether it is the token that GitHub does not (or no longer) know.
-    fn refuses_token(&self, response: &crate::http::Response) -> bool {
+    fn refuses_token(&self, response: &Response) -> bool {
         let none = || Error::new(&problem::TOKEN_REFUSED, "");
         matches!(self.refusal(response, none()), Refused::Other(error) if error.is(&problem::TOKEN_REFUSED))
     }

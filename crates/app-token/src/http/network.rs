@@ -236,6 +236,7 @@ fn decode(text: &str) -> String {
         let code = (bytes[index] == b'%')
             .then(|| {
                 text.get(index + 1..index + 3)
+                    .filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()))
                     .and_then(|hex| u8::from_str_radix(hex, 16).ok())
             })
             .flatten();

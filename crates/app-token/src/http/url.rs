@@ -202,7 +202,8 @@ pub fn split_authority(authority: &str) -> Result<(String, Option<u16>), UrlErro
         // A last label of digits makes a host an IPv4 address, of which readers know odd spellings
         // (2130706433, 0x7f.1): take the plain one alone.
         let last = host.rsplit('.').next().unwrap_or_default();
-        let numeric = last.bytes().all(|b| b.is_ascii_digit()) || last.starts_with("0x");
+        let hexadecimal = last.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("0x"));
+        let numeric = hexadecimal || last.bytes().all(|b| b.is_ascii_digit());
         if numeric && host.parse::<std::net::Ipv4Addr>().is_err() {
             return Err(UrlError::Host);
         }
@@ -289,6 +290,7 @@ mod tests {
             ("https://2130706433", UrlError::Host),
             ("https://127.1", UrlError::Host),
             ("https://0x7f000001", UrlError::Host),
+            ("https://0X7F000001", UrlError::Host),
             ("https://gïthub.com", UrlError::Host),
             ("https://[::1", UrlError::Host),
             ("https://[api]", UrlError::Host),

@@ -1,0 +1,411 @@
+//! What holds for anything that passes through the action. Shared with the fuzz targets; each function
+//! panics where its invariant does not hold.
+//!
+//! The runner's side is written here from its own rules: `ActionCommand.cs` and `FileCommandManager.cs`
+//! of actions/runner.
+
+use app_token::clock::{Clock, UnixTime};
+use app_token::host::{FileError, Files, Host, Log, Random};
+use app_token::http::url::Origin;
+use app_token::http::{Fault, FaultKind, Request, Response, Route, Transport};
+use app_token_action::commands::Commands;
+use app_token_action::files::RunnerFile;
+use app_token_action::inputs::Variables;
+use app_token_action::run::{Phase, run};
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+type Boxed<T> = Pin<Box<dyn Future<Output = T>>>;
+
+/// A token that no message may hold.
+pub const TOKEN: &str = "ghs_0123456789abcdefABCDEF0123456789abcd";
+
+const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+
+/// A signature as KMS sends it: base64 of 256 bytes.
+pub fn signature() -> String {
+    "kTFz".repeat(85) + "kQ=="
+}
+
+/// An answer as a server might give it.
+#[derive(Clone, Debug, Default)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+/// A command as the runner understands it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Command {
+    pub name: String,
+    pub title: Option<String>,
+    pub data: String,
+}
+
+const COMMANDS: [&str; 14] = [
+    "add-mask", "add-matcher", "add-path", "debug", "echo", "endgroup", "error", "group", "notice",
+    "remove-matcher", "save-state", "set-env", "set-output", "warning",
+];
+
+/// Every command in what was printed. The runner ends lines at CR, LF and CRLF.
+pub fn read_commands(stdout: &str) -> Vec<Command> {
+    stdout.split(['\n', '\r']).filter_map(read_command).collect()
+}
+
+fn read_command(line: &str) -> Option<Command> {
+    new_form(line).or_else(|| old_form(line))
+}
+
+fn known(name: &str) -> bool {
+    COMMANDS.iter().any(|known| known.eq_ignore_ascii_case(name)) || name.eq_ignore_ascii_case("stop-commands")
+}
+
+fn new_form(line: &str) -> Option<Command> {
+    let (head, data) = line.trim_start().strip_prefix("::")?.split_once("::")?;
+    let (name, properties) = head.split_once(' ').unwrap_or((head, ""));
+    let data = data.replace("%0D", "\r").replace("%0A", "\n").replace("%25", "%");
+    let title = properties.trim().split(',').find_map(|pair| pair.strip_prefix("title=")).map(|title| {
+        title
+            .replace("%0D", "\r")
+            .replace("%0A", "\n")
+            .replace("%3A", ":")
+            .replace("%2C", ",")
+            .replace("%25", "%")
+    });
+    known(name).then(|| Command { name: name.to_owned(), title, data })
+}
+
+fn old_form(line: &str) -> Option<Command> {
+    let (head, data) = line.split_once("##[")?.1.split_once(']')?;
+    let name = head.split(' ').next().unwrap_or_default();
+    known(name).then(|| Command { name: name.to_owned(), title: None, data: data.to_owned() })
+}
+
+/// Entries of a file behind `GITHUB_OUTPUT` or `GITHUB_STATE`, or why the runner fails the step.
+pub fn read_entries(text: &str) -> Result<Vec<(String, String)>, String> {
+    let mut entries = Vec::new();
+    let mut lines = text.split_inclusive('\n');
+    while let Some(line) = lines.next() {
+        let line = line.strip_suffix('\n').unwrap_or(line);
+        if line.is_empty() {
+            continue;
+        }
+        let (equals, heredoc) = (line.find('='), line.find("<<"));
+        match (equals, heredoc) {
+            (Some(at), other) if other.is_none_or(|other| at < other) => {
+                entries.push((line[..at].to_owned(), line[at + 1..].to_owned()));
+            }
+            (_, Some(at)) if at > 0 && at + 2 < line.len() => {
+                let delimiter = &line[at + 2..];
+                let mut value: Vec<&str> = Vec::new();
+                loop {
+                    let next = lines.next().ok_or("the delimiter does not come again")?;
+                    let next = next.strip_suffix('\n').unwrap_or(next);
+                    if next == delimiter {
+                        break;
+                    }
+                    value.push(next);
+                }
+                entries.push((line[..at].to_owned(), value.join("\n")));
+            }
+            _ => return Err(format!("no entry: {line:?}")),
+        }
+    }
+    Ok(entries)
+}
+
+fn printed(use_it: impl FnOnce(&Commands<Box<dyn Fn(&str)>>)) -> String {
+    let out = Rc::new(RefCell::new(String::new()));
+    let into = out.clone();
+    use_it(&Commands::new(Box::new(move |text: &str| into.borrow_mut().push_str(text)), true));
+    out.take()
+}
+
+/// A command is read by the runner as it was meant, and no text becomes a second one.
+pub fn commands(title: &str, message: &str) {
+    let expected = |name: &str, title: Option<&str>| Command {
+        name: name.to_owned(),
+        title: title.filter(|title| !title.is_empty()).map(str::to_owned),
+        data: message.to_owned(),
+    };
+    // Around a title the runner trims, so that white space at its end does not arrive.
+    if title.trim() == title {
+        let error = printed(|log| log.error(title, message));
+        assert_eq!(read_commands(&error), [expected("error", Some(title))], "{error:?}");
+        let warning = printed(|log| log.titled_warning(title, message));
+        assert_eq!(read_commands(&warning), [expected("warning", Some(title))], "{warning:?}");
+    }
+    let warning = printed(|log| log.warning(message));
+    assert_eq!(read_commands(&warning), [expected("warning", None)], "{warning:?}");
+    let debug = printed(|log| log.debug(message));
+    assert_eq!(read_commands(&debug), [expected("debug", None)], "{debug:?}");
+    let info = printed(|log| log.info(message));
+    assert!(read_commands(&info).is_empty(), "{info:?}");
+    assert!(info.is_empty() || info.ends_with('\n'));
+    // For people every letter is still there.
+    let letters = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>();
+    assert_eq!(letters(&info), letters(message));
+}
+
+/// After a value was masked, the runner knows each of its lines, and nothing printed holds it.
+pub fn masks(secret: &str, around: &str) {
+    let lines: Vec<&str> = secret.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty()).collect();
+    let out = printed(|log| log.mask(secret));
+    let commands = read_commands(&out);
+    // The runner masks each line of a command's text by itself.
+    let masked: Vec<&str> = commands
+        .iter()
+        .flat_map(|command| command.data.split(['\n', '\r']))
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    for line in &lines {
+        assert!(masked.contains(line), "{line:?} of {secret:?} is not masked: {masked:?}");
+    }
+    assert!(commands.iter().all(|command| command.name == "add-mask"));
+    let after = printed(|log| {
+        log.mask(secret);
+        log.info(&format!("{around}{secret}{around}"));
+        log.warning(&format!("{around}{secret}"));
+        log.error(secret, secret);
+        log.debug(secret);
+    });
+    let told: String = after.split_inclusive('\n').filter(|line| !line.starts_with("::add-mask::")).collect();
+    for line in lines.iter().filter(|line| line.len() >= 8 && !"::warning::error title=debug***%25%0D%0A%3A%2C".contains(*line)) {
+        assert!(!told.contains(line), "{line:?} shows in {told:?}");
+    }
+}
+
+/// What is written is read back; what could not be is refused before a byte is written.
+pub fn files(entries: &[(String, String)]) {
+    let world = World::new(Vec::new());
+    let host = world.host(&variables(&[]));
+    let file = RunnerFile::open(&host, "GITHUB_OUTPUT").unwrap();
+    let borrowed: Vec<(&str, &str)> = entries.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let before = ("before".to_owned(), "1".to_owned());
+    file.write(&[("before", "1")]).unwrap();
+    let written = file.write(&borrowed);
+    let text = world.0.files.borrow().get("/output").cloned().unwrap_or_default();
+    let read = read_entries(&text).unwrap();
+    let mut expected = vec![before];
+    match written {
+        Ok(()) => expected.extend(entries.iter().cloned()),
+        Err(error) => {
+            assert!(error.is(&app_token::error::problem::VALUE_MULTILINE), "{error}");
+            let several = entries.iter().any(|(_, value)| value.contains(['\n', '\r']));
+            assert!(several, "refused without need: {entries:?}");
+        }
+    }
+    assert_eq!(read, expected);
+}
+
+/// A job's environment with the inputs that it cannot do without, and these changes.
+fn variables(changes: &[(&str, &str)]) -> Variables {
+    let mut all: Variables = [
+        ("GITHUB_OUTPUT", "/output"),
+        ("GITHUB_STATE", "/state"),
+        ("GITHUB_REPOSITORY", "my-org/repo-a"),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
+        ("INPUT_APP-ID", "123456"),
+        ("INPUT_KMS-KEY-ID", "alias/github-app"),
+        ("INPUT_PERMISSION-CONTENTS", "read"),
+        ("RUNNER_DEBUG", "1"),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .collect();
+    all.extend(changes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+    all
+}
+
+/// Main with these answers, then post with those: each ends as a step should, and nothing printed holds
+/// a secret.
+pub fn life(answers: Vec<Answer>, end: Vec<Answer>) {
+    let world = World::new(answers);
+    let environment = variables(&[]);
+    let (status, out) = world.run(Phase::Main, &environment);
+    let commands = read_commands(&out);
+    let errors: Vec<&Command> = commands.iter().filter(|command| command.name == "error").collect();
+    assert!(matches!(status, 0 | 1), "{status}");
+    assert_eq!(errors.len(), usize::from(status == 1), "{out}");
+    for error in &errors {
+        assert!(error.title.as_ref().is_some_and(|title| !title.is_empty()));
+        assert!(error.data.contains("\nhint: "), "{out}");
+        assert!(!error.data.contains("it should not"), "an internal error: {out}");
+    }
+    hides(&out, &[TOKEN, SECRET_KEY, &signature()[..40]]);
+    let files = world.0.files.borrow().clone();
+    let entries = |name: &str| read_entries(files.get(name).map_or("", String::as_str)).unwrap();
+    let (outputs, state) = (entries("/output"), entries("/state"));
+    let value = |entries: &[(String, String)], name: &str| {
+        entries.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+    };
+    assert_eq!(outputs.is_empty(), status == 1, "outputs if and only if it went well");
+    if status == 0 {
+        let token = value(&outputs, "token").unwrap();
+        assert!(!token.is_empty());
+        assert_eq!(value(&state, "token").as_deref(), Some(token.as_str()), "post knows it");
+        assert!(commands.iter().any(|command| command.name == "add-mask" && command.data == token));
+    }
+
+    let mut environment = environment;
+    environment.extend(state.iter().map(|(name, value)| (format!("STATE_{name}"), value.clone())));
+    let world = World::new(end);
+    let (status, out) = world.run(Phase::Post, &environment);
+    assert_eq!(status, 0, "post never fails the job: {out}");
+    let commands = read_commands(&out);
+    assert!(commands.iter().all(|command| command.name != "error"), "{out}");
+    hides(&out, &[TOKEN, SECRET_KEY]);
+    let asked = !world.0.sent.borrow().is_empty();
+    if state.is_empty() {
+        assert!(!asked, "a call with nothing to revoke");
+    } else if asked {
+        let told = out.contains("The token is revoked.") || out.contains("The token was revoked before.");
+        let warned = commands.iter().any(|command| command.name == "warning");
+        assert!(told || warned, "nobody knows what became of the token: {out}");
+    }
+}
+
+fn hides(out: &str, secrets: &[&str]) {
+    let told: String = out.split_inclusive('\n').filter(|line| !line.starts_with("::add-mask::")).collect();
+    for secret in secrets {
+        // A part gives away as much as is in it.
+        for start in (0..secret.len() - 12).step_by(4) {
+            let part = &secret[start..start + 12];
+            assert!(!told.contains(part), "{part} shows in {told}");
+        }
+    }
+}
+
+/// Whatever an input holds: an error that tells it, or the first request. Nothing is asked in between.
+pub fn input(name: &str, value: &str) {
+    let variable = format!("INPUT_{}", name.to_uppercase());
+    let world = World::new(Vec::new());
+    let (status, out) = world.run(Phase::Main, &variables(&[(&variable, value)]));
+    let commands = read_commands(&out);
+    assert_eq!(status, 1, "no server answers, so it must fail");
+    assert_eq!(commands.iter().filter(|command| command.name == "error").count(), 1, "{out}");
+    assert!(!out.contains("it should not"), "an internal error: {out}");
+    assert!(!out.contains(SECRET_KEY) || out.matches(SECRET_KEY).count() == 1);
+}
+
+/// A network that gives prepared answers and then breaks, a clock that moves when somebody sleeps, and
+/// files in memory.
+#[derive(Clone)]
+struct World(Rc<Inner>);
+
+struct Inner {
+    answers: RefCell<VecDeque<Answer>>,
+    sent: RefCell<Vec<String>>,
+    elapsed: Cell<Duration>,
+    files: RefCell<BTreeMap<String, String>>,
+}
+
+impl World {
+    fn new(answers: Vec<Answer>) -> Self {
+        Self(Rc::new(Inner {
+            answers: RefCell::new(answers.into()),
+            sent: RefCell::default(),
+            elapsed: Cell::default(),
+            files: RefCell::default(),
+        }))
+    }
+
+    fn host(&self, variables: &Variables) -> Host {
+        self.host_with(variables, Rc::new(Silent))
+    }
+
+    fn host_with(&self, variables: &Variables, log: Rc<dyn Log>) -> Host {
+        let view = Rc::new(self.clone());
+        Host {
+            transport: view.clone(),
+            clock: view.clone(),
+            env: Rc::new(variables.clone()),
+            files: view.clone(),
+            random: view,
+            log,
+        }
+    }
+
+    fn run(&self, phase: Phase, variables: &Variables) -> (i32, String) {
+        let out = Rc::new(RefCell::new(String::new()));
+        let into = out.clone();
+        let log = Rc::new(Commands::new(move |text: &str| into.borrow_mut().push_str(text), true));
+        let host = self.host_with(variables, log.clone() as Rc<dyn Log>);
+        let mut future = Box::pin(run(phase, variables, host, log));
+        let mut context = Context::from_waker(Waker::noop());
+        for _ in 0..10_000 {
+            if let Poll::Ready(status) = future.as_mut().poll(&mut context) {
+                drop(future);
+                return (status, out.take());
+            }
+        }
+        panic!("it waits for something that never comes");
+    }
+}
+
+impl Transport for World {
+    fn send(&self, request: &Request, _: &Route) -> Boxed<Result<Response, Fault>> {
+        self.0.sent.borrow_mut().push(request.url.to_string());
+        let answer = self.0.answers.borrow_mut().pop_front();
+        let answer = answer.map(|answer| Response {
+            status: answer.status,
+            headers: answer.headers,
+            body: answer.body.into(),
+        });
+        let broken = Fault { kind: FaultKind::Broken, words: "ECONNRESET: no more answers".to_owned() };
+        Box::pin(async move { answer.ok_or(broken) })
+    }
+
+    fn connect(&self, _: &Origin, _: &Route) {}
+}
+
+impl Clock for World {
+    fn now(&self) -> UnixTime {
+        UnixTime::from_seconds(1_700_000_000 + self.0.elapsed.get().as_secs() as i64)
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.0.elapsed.get()
+    }
+
+    fn sleep(&self, duration: Duration) -> Boxed<()> {
+        let inner = self.0.clone();
+        Box::pin(async move { inner.elapsed.set(inner.elapsed.get() + duration) })
+    }
+}
+
+impl Files for World {
+    fn read(&self, path: &str) -> Result<String, FileError> {
+        let files = self.0.files.borrow();
+        files.get(path).cloned().ok_or_else(|| FileError("ENOENT: no such file".to_owned()))
+    }
+
+    fn append(&self, path: &str, text: &str) -> Result<(), FileError> {
+        self.0.files.borrow_mut().entry(path.to_owned()).or_default().push_str(text);
+        Ok(())
+    }
+}
+
+impl Random for World {
+    fn fill(&self, buffer: &mut [u8]) {
+        buffer.fill(0xA5);
+    }
+}
+
+struct Silent;
+
+impl Log for Silent {
+    fn info(&self, _: &str) {}
+    fn warning(&self, _: &str) {}
+    fn debug(&self, _: &str) {}
+    fn mask(&self, _: &str) {}
+}
