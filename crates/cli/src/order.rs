@@ -10,7 +10,7 @@ use app_token::github::ApiUrl;
 use app_token::host::Env;
 use app_token::http::client::Client;
 use app_token::jwt::AppId;
-use app_token::mint::Order;
+use app_token::order::Order;
 use app_token::permissions::Permissions;
 use app_token::scope::{Target, Wanted};
 
