@@ -1,20 +1,18 @@
-//! What a person does to keys: the operations of KMS beside Sign, and of STS the one that says who asks.
+//! What a person does to keys: the operations of KMS beside Sign.
 //!
-//! See the API references of AWS KMS and AWS STS. Only this program needs them, so they are not in the
+//! See the API reference of AWS KMS. Only this program needs them, so they are not in the
 //! library.
 
 use crate::key::pem::PublicKey;
 use crate::problem;
 use app_token::aws::credentials::Credentials;
-use app_token::aws::endpoint::Service;
 use app_token::aws::kms::{self, AwsError, Operation, SigningKey};
 use app_token::aws::kms_key::KmsKeyId;
 use app_token::aws::region::Region;
-use app_token::aws::sigv4;
 use app_token::error::{Error, Result, problem as library, words};
-use app_token::http::client::{Call, Client, Limits, Verdict};
+use app_token::http::client::{Client, Limits};
 use app_token::http::url::Url;
-use app_token::http::{Method, Request, Response};
+use app_token::http::Response;
 use app_token::secret::Secret;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -72,7 +70,6 @@ pub struct KeyInfo {
     pub usage: String,
     pub origin: String,
     pub multi_region: bool,
-    pub description: String,
 }
 
 impl KeyInfo {
@@ -86,7 +83,6 @@ impl KeyInfo {
             usage: text("KeyUsage").unwrap_or_default(),
             origin: text("Origin").unwrap_or_default(),
             multi_region: metadata.get("MultiRegion").and_then(Value::as_bool).unwrap_or(false),
-            description: text("Description").unwrap_or_default(),
         })
     }
 
@@ -337,54 +333,4 @@ impl Kms<'_> {
         let body = json!({ "KeyId": key, "Tags": tags });
         self.call(TAG_RESOURCE, &body, key).await.map(drop)
     }
-}
-
-/// Whose credentials they are.
-#[derive(Clone, Debug)]
-pub struct Identity {
-    pub account: String,
-    pub arn: String,
-}
-
-/// Asks STS, which needs no right.
-///
-/// # Errors
-/// [`problem::STS_IDENTITY_REFUSED`], `network-*`.
-pub async fn identity(client: &Client, credentials: &Credentials, region: &Region) -> Result<Identity> {
-    let endpoint = Service::Sts.endpoint(region, &*client.host.env)?;
-    let build = || {
-        let request = Request::new(Method::Post, endpoint.join("/")).body(
-            "application/x-www-form-urlencoded; charset=utf-8",
-            "Action=GetCallerIdentity&Version=2011-06-15".to_owned(),
-        );
-        let now = client.host.clock.now();
-        Ok(sigv4::sign(request, credentials, Service::Sts, region, now))
-    };
-    let call = Call {
-        what: "STS GetCallerIdentity",
-        aws: true,
-        limits: ADMIN,
-    };
-    let judge = |response: &Response| match response.status {
-        500.. => Verdict::Passing {
-            why: response.status.to_string(),
-            wait: None,
-        },
-        _ => Verdict::Answer,
-    };
-    let response = client.call(call, build, judge).await?;
-    let text = response.text();
-    let element = |name: &str| {
-        let (_, rest) = text.split_once(&format!("<{name}>"))?;
-        let (inner, _) = rest.split_once(&format!("</{name}>"))?;
-        Some(words(inner)).filter(|inner| !inner.is_empty())
-    };
-    if let (200, Some(account), Some(arn)) = (response.status, element("Account"), element("Arn")) {
-        return Ok(Identity { account, arn });
-    }
-    let detail = match (element("Code"), element("Message")) {
-        (Some(code), message) => format!("{code}: {}", message.unwrap_or_default()),
-        _ => kms::not_json(&response),
-    };
-    Err(Error::new(&problem::STS_IDENTITY_REFUSED, detail).at(endpoint.to_string()))
 }

@@ -7,7 +7,7 @@
 use super::pem::{PrivateKey, PublicKey};
 use super::wrap::wrap;
 use crate::args::{AwsOptions, ImportOptions, KeyImport, KeyRotate};
-use crate::kms::{self, Identity, KeyInfo, Kms};
+use crate::kms::{self, KeyInfo, Kms};
 use crate::native::Native;
 use crate::native::console::Paint;
 use crate::policy::documents;
@@ -15,6 +15,7 @@ use crate::{Status, order, output, problem};
 use app_token::aws::credentials::Credentials;
 use app_token::aws::endpoint::Service;
 use app_token::aws::region::Region;
+use app_token::aws::sts::{CallerIdentity, Sts};
 use app_token::error::{Error, Result, problem as library, words};
 use app_token::github::{ApiUrl, GitHub, app};
 use app_token::http::client::Client;
@@ -183,7 +184,7 @@ struct Session {
     client: Client,
     credentials: Credentials,
     source: String,
-    identity: Option<Identity>,
+    identity: Option<CallerIdentity>,
     regions: Vec<Region>,
     endpoints: Vec<app_token::http::url::Url>,
 }
@@ -200,16 +201,17 @@ impl Session {
             }
         }
         if regions.is_empty() {
-            let configured = Region::configured("", env)?;
+            let configured = order::region(&AwsOptions::default(), &native.host)?;
             let missing = || Error::new(&library::REGION_MISSING, "").advise("Give --region.");
             regions.push(configured.ok_or_else(missing)?);
         }
         let endpoints = regions.iter().map(|region| Service::Kms.endpoint(region, env));
         let endpoints = endpoints.collect::<Result<_>>()?;
-        let source = order::credentials(&client, &AwsOptions::default())?;
+        let source = order::credentials(&client, &AwsOptions::default(), regions.first().cloned())?;
+        let sts = Sts::new(regions.first(), env)?;
         let (credentials, identity) = native.run("asking whose credentials these are", async {
             let credentials = source.load(&client).await?;
-            let identity = kms::identity(&client, &credentials, &regions[0]).await;
+            let identity = sts.caller_identity(&client, &credentials).await;
             Ok::<_, Error>((credentials, identity))
         })?;
         // STS may be out of reach where KMS is not; its answer is for the plan alone.
