@@ -79,6 +79,7 @@ fn run(native: &Native, cli: Cli) -> Status {
         Command::GitCredential(args) => git_credential::run(native, args),
         Command::Revoke(args) => revoke::run(native, args),
         Command::Key(args) => key::run(native, args),
+        Command::Policy(args) => policy::run(native, args),
         Command::Permissions(args) => permissions::run(native, args, cli.color),
         _ => Ok(ExitCode::FAILURE),
     }

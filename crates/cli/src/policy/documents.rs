@@ -16,7 +16,7 @@ pub fn key(partition: &str, account: &str, sign_roles: &[String]) -> Value {
         "Version": "2012-10-17",
         "Statement": [
             {
-                "Sid": "AdministerButNeverSign",
+                "Sid": "AdministrationWithoutSigning",
                 "Effect": "Allow",
                 "Principal": { "AWS": root },
                 "Action": [
@@ -31,8 +31,7 @@ pub fn key(partition: &str, account: &str, sign_roles: &[String]) -> Value {
                     "kms:GetParametersForImport",
                     "kms:GetPublicKey",
                     "kms:ImportKeyMaterial",
-                    "kms:ListKeyPolicies",
-                    "kms:ListResourceTags",
+                    "kms:List*",
                     "kms:PutKeyPolicy",
                     "kms:ReplicateKey",
                     "kms:ScheduleKeyDeletion",
@@ -40,7 +39,6 @@ pub fn key(partition: &str, account: &str, sign_roles: &[String]) -> Value {
                     "kms:UntagResource",
                     "kms:UpdateAlias",
                     "kms:UpdateKeyDescription",
-                    "kms:UpdatePrimaryRegion",
                 ],
                 "Resource": "*",
             },
@@ -87,6 +85,7 @@ pub struct Trust<'a> {
     pub provider: &'a str,
     pub audience: &'a str,
     pub repository_ids: &'a [String],
+    pub subjects: &'a [String],
     pub workflow_refs: &'a [String],
     pub environments: &'a [String],
 }
@@ -103,6 +102,9 @@ pub fn trust(trust: &Trust<'_>) -> Value {
         }
     };
     exact.insert(format!("{provider}:aud"), trust.audience.into());
+    if !trust.subjects.is_empty() {
+        like.insert(format!("{provider}:sub"), any(trust.subjects));
+    }
     for (claim, values) in [
         ("repository_id", trust.repository_ids),
         ("environment", trust.environments),
@@ -178,6 +180,7 @@ mod tests {
             provider: "p.example",
             audience: "sts.amazonaws.com",
             repository_ids: &ids,
+            subjects: &[],
             workflow_refs: &refs,
             environments: &environments,
         };
