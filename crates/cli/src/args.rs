@@ -497,6 +497,11 @@ pub struct PolicyOptions {
     #[arg(long, value_name = "ID")]
     pub repository_id: Vec<String>,
 
+    /// What the claim sub must look like, where it does not follow from --repository; * stands for
+    /// anything. AWS wants this claim in every trust policy for GitHub's provider.
+    #[arg(long, value_name = "TEXT")]
+    pub subject: Vec<String>,
+
     /// The workflow that must be running, with its ref; * stands for anything.
     #[arg(long, value_name = "REF")]
     pub job_workflow_ref: Vec<String>,

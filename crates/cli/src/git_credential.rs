@@ -82,7 +82,7 @@ pub fn run(native: &Native, args: &GitCredential) -> Status {
 fn entry(native: &Native, args: &GitCredential, scope: &ScopeOptions, api: &ApiUrl) -> Result<Entry> {
     let env = &*native.host.env;
     let app = order::app(&args.token.app.client_id, &args.token.app.app_id)?;
-    let keys = order::keys(&args.token.app, &args.token.aws, env)?;
+    let keys = order::keys(&args.token.app, &args.token.aws, &native.host)?;
     let (target, _) = order::target(scope, env)?;
     let (permissions, _) = order::permissions(scope)?;
     let mut key = vec![

@@ -10,10 +10,13 @@ mod cache;
 mod create;
 mod exec;
 mod git_credential;
+mod key;
+mod kms;
 mod native;
 mod order;
 mod output;
 mod permissions;
+mod policy;
 mod problem;
 mod revoke;
 
@@ -75,6 +78,8 @@ fn run(native: &Native, cli: Cli) -> Status {
         Command::Exec(args) => exec::run(native, args),
         Command::GitCredential(args) => git_credential::run(native, args),
         Command::Revoke(args) => revoke::run(native, args),
+        Command::Key(args) => key::run(native, args),
+        Command::Policy(args) => policy::run(native, args),
         Command::Permissions(args) => permissions::run(native, args, cli.color),
         _ => Ok(ExitCode::FAILURE),
     }

@@ -63,8 +63,6 @@ app_token::problems! {
         "Have it granted to the principal named, in its IAM policy (or in the key's policy), and run the same command again: it goes on from here.";
     KMS_OPERATION_REFUSED "kms-operation-refused": "KMS refused an operation",
         "The code and the words are AWS's own. What exists so far is named above; the same command goes on from here.";
-    STS_IDENTITY_REFUSED "sts-identity-refused": "AWS STS did not say whose credentials these are",
-        "The code and the words are AWS's own; the credentials may be expired or unknown.";
     NOTHING_TO_UNDO "nothing-to-undo": "there is no rotation to undo",
         "The key behind the alias does not say which one stood there before; aws kms update-alias sets any.";
     KEY_OF_ANOTHER_APP "key-of-another-app": "GitHub does not take the new key for this App",
