@@ -41,6 +41,8 @@ impl From<Answer> for Response {
 pub struct World {
     answers: RefCell<VecDeque<Answer>>,
     elapsed: Cell<Duration>,
+    /// What files there are.
+    pub files: RefCell<BTreeMap<String, String>>,
     /// What was asked for.
     pub sent: RefCell<Vec<String>>,
     /// What was masked.
@@ -118,8 +120,10 @@ impl Clock for View {
 }
 
 impl Files for View {
-    fn read(&self, _: &str) -> Result<String, FileError> {
-        Err(FileError("ENOENT: no such file".to_owned()))
+    fn read(&self, path: &str) -> Result<String, FileError> {
+        let files = self.0.files.borrow();
+        let missing = || FileError("ENOENT: no such file".to_owned());
+        files.get(path).cloned().ok_or_else(missing)
     }
 
     fn append(&self, _: &str, _: &str) -> Result<(), FileError> {

@@ -4,7 +4,7 @@
 //! Each function panics where its invariant does not hold.
 
 use super::host::{Answer, START, block_on, host, world};
-use app_token::aws::credentials::Credentials;
+use app_token::aws::credentials::{self, Credentials, Source};
 use app_token::aws::endpoint::Service;
 use app_token::aws::kms::{self, SigningKey};
 use app_token::aws::kms_key::KmsKeyId;
@@ -469,4 +469,73 @@ pub fn kms(answers: Vec<Answer>) -> Result<Vec<u8>, Error> {
             Err(error)
         }
     }
+}
+
+/// Stands for the runner's OIDC token, and for what authorises to ask for it.
+const BEARER: &str = "runner-bearer-0123456789abcdef";
+const ID_TOKEN: &str = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJyZXBvOm8vciJ9.aWQtdG9rZW4tc2lnbmF0dXJl";
+
+/// A role's credentials, by OIDC and STS, whatever the two say: credentials that fit a header and are
+/// masked, or a clear error.
+pub fn role(answers: Vec<Answer>) {
+    let oidc = Answer {
+        status: 200,
+        headers: Vec::new(),
+        body: format!("{{\"value\":\"{ID_TOKEN}\"}}").into_bytes(),
+    };
+    let _ = credentials(answers.clone(), &[], &[]);
+    let _ = credentials([oidc].into_iter().chain(answers).collect(), &[], &[]);
+}
+
+/// The shared config file, whatever it holds: credentials, or a clear error that shows no secret.
+pub fn config(text: &str, profile: &str) {
+    let variables = [("AWS_PROFILE", profile), ("AWS_CONFIG_FILE", "/config"), ("AWS_SHARED_CREDENTIALS_FILE", "/credentials")];
+    let _ = credentials(Vec::new(), &variables, &[("/config", text), ("/credentials", text)]);
+}
+
+/// Credentials of whatever source the variables ask for; of a role through OIDC where there are none.
+fn credentials(answers: Vec<Answer>, variables: &[(&str, &str)], files: &[(&str, &str)]) -> Result<Credentials, Error> {
+    let world = world(answers);
+    for (path, text) in files {
+        world.files.borrow_mut().insert((*path).to_owned(), (*text).to_owned());
+    }
+    let mut all = vec![
+        ("ACTIONS_ID_TOKEN_REQUEST_URL", "https://oidc.example/token?api-version=2.0"),
+        ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", BEARER),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+        ("GITHUB_RUN_ID", "1"),
+    ];
+    all.extend(variables);
+    let client = Client::new(host(&world, &all)).unwrap();
+    let wanted = credentials::Wanted {
+        role_to_assume: if variables.is_empty() { "arn:aws:iam::123456789012:role/signer" } else { "" },
+        audience: "",
+        region: Some(Region::parse("eu-central-1").unwrap()),
+    };
+    let loaded = match Source::choose(&client, &wanted) {
+        Ok(source) => block_on(source.load(&client)),
+        Err(error) => Err(error),
+    };
+    for line in world.told.borrow().iter() {
+        for secret in [BEARER, ID_TOKEN] {
+            assert!(!line.contains(secret) && !line.chars().any(char::is_control), "{line:?}");
+        }
+    }
+    match &loaded {
+        Ok(credentials) => {
+            let masks = world.masks.borrow();
+            let secret = credentials.secret_access_key.expose();
+            let token = credentials.session_token.as_ref().map(Secret::expose);
+            for text in [Some(secret), token].into_iter().flatten() {
+                assert!(!text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic()), "{text:?}");
+                assert!(masks.iter().any(|mask| mask == text), "{text:?} is not masked");
+            }
+            assert!(!format!("{credentials:?}").contains(secret) || credentials.access_key_id.contains(secret));
+        }
+        Err(error) => {
+            clear(error);
+            assert!(!error.report().contains(BEARER) && !error.report().contains(ID_TOKEN));
+        }
+    }
+    loaded
 }

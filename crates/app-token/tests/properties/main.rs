@@ -375,3 +375,55 @@ proptest! {
         }
     }
 }
+
+/// XML as STS sends it, and what is almost that.
+fn xml() -> impl Strategy<Value = Vec<u8>> {
+    let piece = select(vec![
+        "<AssumeRoleWithWebIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">", "</AssumeRoleWithWebIdentityResponse>",
+        "<AssumeRoleWithWebIdentityResult>", "</AssumeRoleWithWebIdentityResult>", "<Credentials>", "</Credentials>",
+        "<AccessKeyId>", "</AccessKeyId>", "<SecretAccessKey>", "</SecretAccessKey>", "<SessionToken>", "</SessionToken>",
+        "<Expiration>2030-01-01T00:00:00Z</Expiration>", "<ErrorResponse>", "<Error>", "<Code>AccessDenied</Code>",
+        "<Message>", "</Message>", "&amp;", "&#x41;", "&#xFFFFFFFF;", "&lt", "<!-- x -->", "<![CDATA[", "]]>", "<?xml version=\"1.0\"?>",
+        "<!DOCTYPE a [<!ENTITY b \"c\">]>", "ASIA1", "secret/key+1", " ", "\n", "<", ">", "/>", "&", "\u{e9}",
+    ]);
+    let text = |name: &'static str, value: String| format!("<{name}>{value}</{name}>");
+    prop_oneof![
+        prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat().into_bytes()),
+        ("[A-Z0-9]{4,20}", nearly("[A-Za-z0-9/+]{16,40}"), nearly("[A-Za-z0-9/+=]{16,80}"), nearly("20[34][0-9]-01-0[1-9]T00:00:00Z")).prop_map(
+            move |(id, key, token, end)| {
+                let fields = text("AccessKeyId", id) + &text("SecretAccessKey", key) + &text("SessionToken", token) + &text("Expiration", end);
+                let whole = format!(
+                    "<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult><Credentials>{fields}</Credentials>\
+                     </AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>"
+                );
+                whole.into_bytes()
+            },
+        ),
+        any::<Vec<u8>>(),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_sts_says_is_taken_or_told(
+        body in xml(), status in select(vec![200u16, 200, 200, 400, 403, 500]), more in prop::collection::vec(any_answer(), 0..3),
+    ) {
+        let first = Answer { status, headers: Vec::new(), body };
+        invariants::role([first].into_iter().chain(more).collect());
+    }
+
+    #[test]
+    fn whatever_oidc_says_is_taken_or_told(answers in prop::collection::vec(any_answer(), 1..4)) {
+        invariants::role(answers);
+    }
+
+    #[test]
+    fn whatever_a_config_file_holds_is_taken_or_told(
+        text in nearly("((\\[(profile )?(a|b|default)\\]|[#;] x|  s3 =|(role_arn|source_profile|region|aws_access_key_id|aws_secret_access_key|credential_source|sso_session) ?= ?(a|b|arn:aws:iam::123456789012:role/x|Environment|AKIA1|secretsecret))\r?\n){0,10}"),
+        profile in select(vec!["a", "b", "default", " ", "no such"]),
+    ) {
+        invariants::config(&text, profile);
+    }
+}

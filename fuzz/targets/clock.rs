@@ -1,0 +1,9 @@
+//! The forms of time.
+#![no_main]
+
+use app_token_fuzz::invariants;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| {
+    invariants::clock(text);
+});

@@ -1,0 +1,9 @@
+//! The shared config and credentials files of AWS.
+#![no_main]
+
+use app_token_fuzz::invariants;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| {
+    invariants::config(text, "a");
+});
