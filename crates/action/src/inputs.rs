@@ -56,7 +56,10 @@ impl Job {
     pub fn read(variables: &Variables, client: &Client) -> Result<Self> {
         let input = |name: &str| input(variables, name);
         let asked = Asked {
-            app: App { client_id: input("client-id"), app_id: input("app-id") },
+            app: App {
+                client_id: input("client-id"),
+                app_id: input("app-id"),
+            },
             signing: Signing {
                 kms_key_id: input("kms-key-id"),
                 region: input("aws-region"),
@@ -69,16 +72,27 @@ impl Job {
                 repository_ids: input("repository-ids"),
                 enterprise: input("enterprise"),
                 installation_id: input("installation-id"),
-                current: variables.get("GITHUB_REPOSITORY").map_or("", String::as_str),
+                current: variables
+                    .get("GITHUB_REPOSITORY")
+                    .map_or("", String::as_str),
             },
             permissions: permissions(variables).collect(),
             api_url: input("github-api-url"),
         };
         let switch = |name| switch(name, input(name));
-        let (skip_revoke, wait_until_usable, git_identity) =
-            (switch("skip-token-revoke")?, switch("wait-until-usable")?, switch("git-identity")?);
+        let (skip_revoke, wait_until_usable, git_identity) = (
+            switch("skip-token-revoke")?,
+            switch("wait-until-usable")?,
+            switch("git-identity")?,
+        );
         let (order, warnings) = Order::read(client, &asked)?;
-        Ok(Self { order, skip_revoke, wait_until_usable, git_identity, warnings })
+        Ok(Self {
+            order,
+            skip_revoke,
+            wait_until_usable,
+            git_identity,
+            warnings,
+        })
     }
 }
 

@@ -85,14 +85,28 @@ impl Order {
         let (permissions, unknown) = Permissions::parse(asked.permissions.iter().copied())?;
         let api = api_url(asked.api_url, &*client.host.env)?;
         let (keys, credentials) = asked.signing.locate(client, keys)?;
-        let order = Self { app, keys, credentials, target, permissions, api };
+        let order = Self {
+            app,
+            keys,
+            credentials,
+            target,
+            permissions,
+            api,
+        };
         Ok((order, too_wide.into_iter().chain(unknown).collect()))
     }
 
     /// Every origin that this order may lead to, and whether it is one of AWS's.
     pub fn origins(&self) -> impl Iterator<Item = (Origin, bool)> {
-        let keys = self.keys.keys().iter().map(|key| (key.endpoint.origin.clone(), true));
-        [(self.api.url().origin.clone(), false)].into_iter().chain(keys).chain(self.credentials.origins())
+        let keys = self
+            .keys
+            .keys()
+            .iter()
+            .map(|key| (key.endpoint.origin.clone(), true));
+        [(self.api.url().origin.clone(), false)]
+            .into_iter()
+            .chain(keys)
+            .chain(self.credentials.origins())
     }
 }
 
@@ -166,7 +180,13 @@ pub fn switch(name: &'static str, text: &str) -> Result<bool> {
 
 /// Says where it stood, unless the error knows better.
 fn at(name: &'static str) -> impl Fn(Error) -> Error {
-    move |error| if error.place.is_empty() { error.at(name) } else { error }
+    move |error| {
+        if error.place.is_empty() {
+            error.at(name)
+        } else {
+            error
+        }
+    }
 }
 
 #[cfg(test)]
@@ -201,18 +221,31 @@ mod tests {
             .var("AWS_SECRET_ACCESS_KEY", "secret");
         let client = Client::new(script.host()).unwrap();
         let region = |kms_key_id, region| {
-            let (keys, _) = Signing { kms_key_id, region, ..Signing::default() }.read(&client).unwrap();
+            let (keys, _) = Signing {
+                kms_key_id,
+                region,
+                ..Signing::default()
+            }
+            .read(&client)
+            .unwrap();
             keys.keys()[0].region.to_string()
         };
         assert_eq!(region("alias/a", ""), "eu-north-1");
         assert_eq!(region("alias/a", "eu-west-1"), "eu-west-1");
-        assert_eq!(region("arn:aws:kms:us-east-2:123456789012:alias/a", ""), "us-east-2");
+        assert_eq!(
+            region("arn:aws:kms:us-east-2:123456789012:alias/a", ""),
+            "us-east-2"
+        );
     }
 
     #[test]
     fn a_switch_is_true_or_false() {
         assert!(switch("x", " True ").unwrap());
         assert!(!switch("x", "FALSE").unwrap() && !switch("x", "").unwrap());
-        assert!(switch("x", "yes").unwrap_err().is(&problem::BOOLEAN_INVALID));
+        assert!(
+            switch("x", "yes")
+                .unwrap_err()
+                .is(&problem::BOOLEAN_INVALID)
+        );
     }
 }
