@@ -10,9 +10,9 @@ use app_token::aws::kms::{self, AwsError, Operation, SigningKey};
 use app_token::aws::kms_key::KmsKeyId;
 use app_token::aws::region::Region;
 use app_token::error::{Error, Result, problem as library, words};
+use app_token::http::Response;
 use app_token::http::client::{Client, Limits};
 use app_token::http::url::Url;
-use app_token::http::Response;
 use app_token::secret::Secret;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -43,6 +43,7 @@ operations! {
     GET_PARAMETERS_FOR_IMPORT = "GetParametersForImport";
     GET_PUBLIC_KEY = "GetPublicKey";
     IMPORT_KEY_MATERIAL = "ImportKeyMaterial";
+    LIST_ALIASES = "ListAliases";
     LIST_KEYS = "ListKeys";
     LIST_RESOURCE_TAGS = "ListResourceTags";
     PUT_KEY_POLICY = "PutKeyPolicy";
@@ -79,10 +80,15 @@ impl KeyInfo {
             id: text("KeyId")?,
             arn: text("Arn")?,
             state: text("KeyState").unwrap_or_default(),
-            spec: text("KeySpec").or_else(|| text("CustomerMasterKeySpec")).unwrap_or_default(),
+            spec: text("KeySpec")
+                .or_else(|| text("CustomerMasterKeySpec"))
+                .unwrap_or_default(),
             usage: text("KeyUsage").unwrap_or_default(),
             origin: text("Origin").unwrap_or_default(),
-            multi_region: metadata.get("MultiRegion").and_then(Value::as_bool).unwrap_or(false),
+            multi_region: metadata
+                .get("MultiRegion")
+                .and_then(Value::as_bool)
+                .unwrap_or(false),
         })
     }
 
@@ -93,7 +99,10 @@ impl KeyInfo {
 
     /// Why it is not.
     pub fn describe(&self) -> String {
-        format!("{} is {}, {}, origin {}", self.id, self.spec, self.usage, self.origin)
+        format!(
+            "{} is {}, {}, origin {}",
+            self.id, self.spec, self.usage, self.origin
+        )
     }
 
     /// Whether it waits for its material.
@@ -143,7 +152,8 @@ impl Kms<'_> {
             return Ok(Value::Null);
         }
         serde_json::from_slice(&response.body).map_err(|_| {
-            Error::new(&library::KMS_UNUSABLE, kms::not_json(response)).at(self.endpoint.to_string())
+            Error::new(&library::KMS_UNUSABLE, kms::not_json(response))
+                .at(self.endpoint.to_string())
         })
     }
 
@@ -183,7 +193,9 @@ impl Kms<'_> {
 
     /// The key behind this id, ARN or alias; `None` if there is none.
     pub async fn describe(&self, key: &str) -> Result<Option<KeyInfo>> {
-        let response = self.send(DESCRIBE_KEY, &json!({ "KeyId": key }), ADMIN).await?;
+        let response = self
+            .send(DESCRIBE_KEY, &json!({ "KeyId": key }), ADMIN)
+            .await?;
         if AwsError::of(&response).is_some_and(|error| error.code == "NotFoundException") {
             return Ok(None);
         }
@@ -195,7 +207,9 @@ impl Kms<'_> {
 
     /// The public half of a key. `None` if it is no RSA key.
     pub async fn public_key(&self, key: &str) -> Result<Option<PublicKey>> {
-        let answer = self.call(GET_PUBLIC_KEY, &json!({ "KeyId": key }), key).await?;
+        let answer = self
+            .call(GET_PUBLIC_KEY, &json!({ "KeyId": key }), key)
+            .await?;
         let der = self.bytes(GET_PUBLIC_KEY, &answer, "PublicKey")?;
         Ok(PublicKey::from_spki(&der))
     }
@@ -211,7 +225,12 @@ impl Kms<'_> {
 
     /// Makes a key for an App's private key. Tried once: if the answer is lost, the key is found by its
     /// tags when the same command is run again, and a second try could make a second key.
-    pub async fn create_key(&self, description: &str, tags: &Value, multi_region: bool) -> Result<KeyInfo> {
+    pub async fn create_key(
+        &self,
+        description: &str,
+        tags: &Value,
+        multi_region: bool,
+    ) -> Result<KeyInfo> {
         let body = json!({
             "Description": description,
             "KeySpec": "RSA_2048",
@@ -227,7 +246,13 @@ impl Kms<'_> {
     }
 
     /// Makes a replica of a primary key of this region in another one.
-    pub async fn replicate(&self, key: &str, to: &Region, description: &str, tags: &Value) -> Result<()> {
+    pub async fn replicate(
+        &self,
+        key: &str,
+        to: &Region,
+        description: &str,
+        tags: &Value,
+    ) -> Result<()> {
         let body = json!({
             "KeyId": key,
             "ReplicaRegion": to.as_str(),
@@ -244,7 +269,10 @@ impl Kms<'_> {
             "WrappingKeySpec": "RSA_4096",
         });
         let answer = self.call(GET_PARAMETERS_FOR_IMPORT, &body, key).await?;
-        let token = answer["ImportToken"].as_str().unwrap_or_default().to_owned();
+        let token = answer["ImportToken"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
         if token.is_empty() {
             return Err(self.unusable(GET_PARAMETERS_FOR_IMPORT, "no ImportToken"));
         }
@@ -263,10 +291,15 @@ impl Kms<'_> {
             "ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE",
         });
         let response = self.send(IMPORT_KEY_MATERIAL, &body, ADMIN).await?;
-        let code = AwsError::of(&response).map(|error| error.code).unwrap_or_default();
+        let code = AwsError::of(&response)
+            .map(|error| error.code)
+            .unwrap_or_default();
         if code == "IncorrectKeyMaterialException" {
             let error = self.refusal(IMPORT_KEY_MATERIAL, &response, key);
-            return Err(Error { problem: &problem::KEY_HAS_OTHER_MATERIAL, ..error });
+            return Err(Error {
+                problem: &problem::KEY_HAS_OTHER_MATERIAL,
+                ..error
+            });
         }
         self.read(IMPORT_KEY_MATERIAL, &response, key).map(drop)
     }
@@ -307,6 +340,17 @@ impl Kms<'_> {
         self.call(UPDATE_ALIAS, &body, alias).await.map(drop)
     }
 
+    /// The aliases that lead to a key; of very many, some.
+    pub async fn aliases(&self, key: &str) -> Result<Vec<String>> {
+        let answer = self
+            .call(LIST_ALIASES, &json!({ "KeyId": key }), key)
+            .await?;
+        let aliases = answer["Aliases"].as_array().into_iter().flatten();
+        Ok(aliases
+            .filter_map(|alias| alias["AliasName"].as_str().map(words))
+            .collect())
+    }
+
     /// The ids of all keys of this account and region.
     pub async fn keys(&self) -> Result<Vec<String>> {
         let mut keys = Vec::new();
@@ -323,10 +367,14 @@ impl Kms<'_> {
     }
 
     pub async fn tags(&self, key: &str) -> Result<BTreeMap<String, String>> {
-        let answer = self.call(LIST_RESOURCE_TAGS, &json!({ "KeyId": key }), key).await?;
+        let answer = self
+            .call(LIST_RESOURCE_TAGS, &json!({ "KeyId": key }), key)
+            .await?;
         let tags = answer["Tags"].as_array().into_iter().flatten();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        Ok(tags.map(|tag| (text(&tag["TagKey"]), text(&tag["TagValue"]))).collect())
+        Ok(tags
+            .map(|tag| (text(&tag["TagKey"]), text(&tag["TagValue"])))
+            .collect())
     }
 
     pub async fn tag(&self, key: &str, tags: &Value) -> Result<()> {

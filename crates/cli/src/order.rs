@@ -188,8 +188,11 @@ mod tests {
 
     #[test]
     fn permissions_come_by_commas_and_by_repetition() {
-        let (permissions, warnings) =
-            permissions(&scope(&["contents=read, Issues : write", "pull-requests=READ"])).unwrap();
+        let (permissions, warnings) = permissions(&scope(&[
+            "contents=read, Issues : write",
+            "pull-requests=READ",
+        ]))
+        .unwrap();
         assert_eq!(
             permissions.to_string(),
             "contents: read, issues: write, pull_requests: read"
@@ -222,7 +225,11 @@ mod tests {
 
     #[test]
     fn the_api_is_the_option_s_then_the_environment_s_then_github_s_own() {
-        let env: BTreeMap<_, _> = [("GITHUB_API_URL".to_owned(), "https://ghe.example/api/v3".to_owned())].into();
+        let env: BTreeMap<_, _> = [(
+            "GITHUB_API_URL".to_owned(),
+            "https://ghe.example/api/v3".to_owned(),
+        )]
+        .into();
         let of = |option: &str, env: &dyn Env| {
             let options = GitHubOptions {
                 github_api_url: Some(option.to_owned()),

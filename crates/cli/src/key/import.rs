@@ -68,7 +68,10 @@ pub fn import(native: &Native, args: &KeyImport) -> Status {
     };
     let sites = job.survey()?;
     job.tell_plan("Bring a GitHub App's private key into AWS KMS", &sites);
-    if sites.iter().all(|site| matches!(site.start, Start::Done(_))) {
+    if sites
+        .iter()
+        .all(|site| matches!(site.start, Start::Done(_)))
+    {
         native.console.note("Nothing is left to do.");
         job.verify_done(&sites)?;
         job.tell_result(&sites, &args.pem.display().to_string())?;
@@ -107,8 +110,13 @@ pub fn rotate(native: &Native, args: &KeyRotate) -> Status {
     };
     let sites = job.survey()?;
     job.tell_plan("Put a new private key behind an alias", &sites);
-    if sites.iter().all(|site| matches!(site.start, Start::Done(_))) {
-        native.console.note("Nothing is left to do: the alias leads to this key.");
+    if sites
+        .iter()
+        .all(|site| matches!(site.start, Start::Done(_)))
+    {
+        native
+            .console
+            .note("Nothing is left to do: the alias leads to this key.");
         return Ok(ExitCode::SUCCESS);
     }
     if !job.agreed()? {
@@ -138,14 +146,18 @@ pub fn undo(native: &Native, args: &KeyRotate) -> Status {
             let missing = || Error::new(&problem::ALIAS_MISSING, kms.name(&alias));
             let now = kms.describe(&alias).await?.ok_or_else(missing)?;
             let tags = kms.tags(&now.id).await?;
-            let nothing = |why: String| Error::new(&problem::NOTHING_TO_UNDO, why).at(kms.name(&alias));
+            let nothing =
+                |why: String| Error::new(&problem::NOTHING_TO_UNDO, why).at(kms.name(&alias));
             let Some(id) = tags.get(PREVIOUS) else {
                 return Err(nothing(format!("key {} has no tag {PREVIOUS}", now.id)));
             };
             match kms.describe(id).await? {
                 Some(before) if before.state == "Enabled" => Ok((now, before)),
-                Some(before) => Err(nothing(format!("key {id} is {}", before.state))
-                    .advise(format!("aws kms enable-key --key-id {id} or cancel-key-deletion may bring it back."))),
+                Some(before) => Err(nothing(format!("key {id} is {}", before.state)).advise(
+                    format!(
+                        "aws kms enable-key --key-id {id} or cancel-key-deletion may bring it back."
+                    ),
+                )),
                 None => Err(nothing(format!("key {} is gone", words(id)))),
             }
         })?;
@@ -163,7 +175,12 @@ pub fn undo(native: &Native, args: &KeyRotate) -> Status {
     for (region, _, before) in &moves {
         let kms = session.kms(region);
         if let Some(rotation) = &github {
-            step(native, region, "ask GitHub about the earlier key", rotation.check(native, &kms, &before.id))?;
+            step(
+                native,
+                region,
+                "ask GitHub about the earlier key",
+                rotation.check(native, &kms, &before.id),
+            )?;
         }
     }
     for (region, now, before) in &moves {
@@ -173,9 +190,16 @@ pub fn undo(native: &Native, args: &KeyRotate) -> Status {
             // So that this, too, can be undone.
             kms.tag(&before.id, &tags(&[(PREVIOUS, &now.id)])).await
         };
-        step(native, region, &format!("{alias} leads to {} again", before.id), work)?;
+        step(
+            native,
+            region,
+            &format!("{alias} leads to {} again", before.id),
+            work,
+        )?;
     }
-    native.console.note("The rotation is undone. The same command does it again.");
+    native
+        .console
+        .note("The rotation is undone. The same command does it again.");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -205,7 +229,9 @@ impl Session {
             let missing = || Error::new(&library::REGION_MISSING, "").advise("Give --region.");
             regions.push(configured.ok_or_else(missing)?);
         }
-        let endpoints = regions.iter().map(|region| Service::Kms.endpoint(region, env));
+        let endpoints = regions
+            .iter()
+            .map(|region| Service::Kms.endpoint(region, env));
         let endpoints = endpoints.collect::<Result<_>>()?;
         let source = order::credentials(&client, &AwsOptions::default(), regions.first().cloned())?;
         let sts = Sts::new(regions.first(), env)?;
@@ -229,7 +255,11 @@ impl Session {
     }
 
     fn kms(&self, region: &Region) -> Kms<'_> {
-        let place = self.regions.iter().position(|one| one == region).unwrap_or(0);
+        let place = self
+            .regions
+            .iter()
+            .position(|one| one == region)
+            .unwrap_or(0);
         Kms {
             client: &self.client,
             credentials: &self.credentials,
@@ -261,11 +291,16 @@ impl Rotation {
             Ok(app) => Ok(app.slug),
             Err(refused) => {
                 let error = Error::from(refused);
-                Err(if error.is(&library::APP_KEY_WRONG) || error.is(&library::APP_UNKNOWN) {
-                    Error { problem: &problem::KEY_OF_ANOTHER_APP, ..error }
-                } else {
-                    error
-                })
+                Err(
+                    if error.is(&library::APP_KEY_WRONG) || error.is(&library::APP_UNKNOWN) {
+                        Error {
+                            problem: &problem::KEY_OF_ANOTHER_APP,
+                            ..error
+                        }
+                    } else {
+                        error
+                    },
+                )
             }
         }
     }
@@ -289,8 +324,8 @@ struct Site {
     start: Start,
     /// What the alias leads to so far.
     old: Option<KeyInfo>,
-    /// Keys that seem to be left from earlier tries.
-    leftovers: Vec<KeyInfo>,
+    /// Other keys for the same private key, and the aliases that lead to each.
+    leftovers: Vec<(KeyInfo, Vec<String>)>,
 }
 
 impl Site {
@@ -319,10 +354,15 @@ impl Job<'_> {
     fn survey(&self) -> Result<Vec<Site>> {
         let mut sites: Vec<Site> = Vec::new();
         for region in &self.session.regions {
-            let primary = sites.first().map(|site| site.key().map(|key| key.id.clone()));
+            let primary = sites
+                .first()
+                .map(|site| site.key().map(|key| key.id.clone()));
             let label = format!("looking at the keys in {region}");
             let multi = self.options.multi_region
-                || sites.first().and_then(|site| site.old.as_ref()).is_some_and(|old| old.multi_region);
+                || sites
+                    .first()
+                    .and_then(|site| site.old.as_ref())
+                    .is_some_and(|old| old.multi_region);
             let site = self.native.run(&label, self.look(region, primary, multi))?;
             sites.push(site);
         }
@@ -330,7 +370,12 @@ impl Job<'_> {
     }
 
     /// `primary` is there for regions after the first, and holds the first one's key if there is one.
-    async fn look(&self, region: &Region, primary: Option<Option<String>>, multi: bool) -> Result<Site> {
+    async fn look(
+        &self,
+        region: &Region,
+        primary: Option<Option<String>>,
+        multi: bool,
+    ) -> Result<Site> {
         let kms = self.session.kms(region);
         let old = kms.describe(&self.alias).await?;
         let site = |start, leftovers| Site {
@@ -344,11 +389,20 @@ impl Job<'_> {
             (Some(key), _) if self.holds(&kms, key).await? => {
                 return Ok(site(Start::Done(key.clone()), Vec::new()));
             }
-            (Some(key), false) if self.key_id.as_ref() != Some(&key.id) && self.key_id.as_ref() != Some(&key.arn) => {
-                let error = Error::new(&problem::ALIAS_TAKEN, format!("{} leads to key {}", self.alias, key.id))
-                    .at(region.to_string());
+            (Some(key), false)
+                if self.key_id.as_ref() != Some(&key.id)
+                    && self.key_id.as_ref() != Some(&key.arn) =>
+            {
+                let error = Error::new(
+                    &problem::ALIAS_TAKEN,
+                    format!("{} leads to key {}", self.alias, key.id),
+                )
+                .at(region.to_string());
                 return Err(if key.is_pending() && key.is_suitable() {
-                    error.advise(format!("That key waits for its material: --key-id {} imports into it.", key.id))
+                    error.advise(format!(
+                        "That key waits for its material: --key-id {} imports into it.",
+                        key.id
+                    ))
                 } else {
                     error
                 });
@@ -366,7 +420,10 @@ impl Job<'_> {
             }
             return Ok(site(Start::Have(key), Vec::new()));
         }
-        let multi = multi || old.as_ref().is_some_and(|old| old.multi_region && self.rotate.is_some());
+        let multi = multi
+            || old
+                .as_ref()
+                .is_some_and(|old| old.multi_region && self.rotate.is_some());
         if let (Some(primary), true) = (&primary, multi) {
             let replica = match primary {
                 Some(id) => kms.describe(id).await?,
@@ -389,8 +446,13 @@ impl Job<'_> {
         Ok(kms.public_key(&key.id).await?.as_ref() == Some(&self.public))
     }
 
-    /// The key that an earlier try left, and others like it.
-    async fn find(&self, kms: &Kms<'_>, multi: bool) -> Result<(Option<KeyInfo>, Vec<KeyInfo>)> {
+    /// The key that an earlier try left, and others for the same private key. One that an alias leads to
+    /// was finished: somebody may use it, so it is left alone.
+    async fn find(
+        &self,
+        kms: &Kms<'_>,
+        multi: bool,
+    ) -> Result<(Option<KeyInfo>, Vec<(KeyInfo, Vec<String>)>)> {
         let ids = kms.keys().await?;
         let looks = ids.iter().map(|id| self.is_marked(kms, id));
         let mut looks = stream::iter(looks).buffer_unordered(SIDE_BY_SIDE);
@@ -406,18 +468,26 @@ impl Job<'_> {
             }
         }
         // Those that got furthest first; the id keeps two runs agreed on which of several it is.
-        let rank = |key: &KeyInfo| (key.multi_region != multi, key.state != "Enabled", key.id.clone());
+        let rank = |key: &KeyInfo| {
+            (
+                key.multi_region != multi,
+                key.state != "Enabled",
+                key.id.clone(),
+            )
+        };
         found.sort_by_key(rank);
         let mut chosen = None;
         let mut leftovers = Vec::new();
         for key in found {
+            let aliases = kms.aliases(&key.id).await?;
             let fits = chosen.is_none()
+                && aliases.is_empty()
                 && key.multi_region == multi
                 && (key.is_pending() || (key.state == "Enabled" && self.holds(kms, &key).await?));
             if fits {
                 chosen = Some(key);
             } else {
-                leftovers.push(key);
+                leftovers.push((key, aliases));
             }
         }
         Ok((chosen, leftovers))
@@ -455,25 +525,39 @@ impl Job<'_> {
         let signers = match (&self.options.sign_role[..], self.wants_policy()) {
             (_, None) => "as the key's policy has it".to_owned(),
             ([], Some(true)) => "as the old key's policy has it".to_owned(),
-            ([], Some(false)) => "whoever the account's IAM policies allow kms:Sign (--sign-role narrows this)".to_owned(),
+            ([], Some(false)) => {
+                "whoever the account's IAM policies allow kms:Sign (--sign-role narrows this)"
+                    .to_owned()
+            }
             (roles, _) => roles.join(", "),
         };
         row("may sign", &signers);
         for site in sites {
-            text.push_str(&format!("\n  {}\n", console.paint(Paint::Strong, site.region.as_str())));
+            text.push_str(&format!(
+                "\n  {}\n",
+                console.paint(Paint::Strong, site.region.as_str())
+            ));
             let mut number = 0;
             for step in self.steps(site) {
                 number += 1;
                 text.push_str(&format!("    {number}. {step}\n"));
             }
-            for key in &site.leftovers {
-                text.push_str(&format!(
-                    "    {} key {} ({}) was made for the same private key and is not used;\n       aws kms schedule-key-deletion --region {} --key-id {1}\n",
-                    console.paint(Paint::Warn, "!"),
-                    key.id,
-                    key.state,
-                    site.region,
-                ));
+            for (key, aliases) in &site.leftovers {
+                let sign = console.paint(Paint::Warn, "!");
+                text.push_str(&if aliases.is_empty() {
+                    format!(
+                        "    {sign} key {} ({}) was made for the same private key, has no alias and stays unused;\n      \
+                         to drop it: aws kms schedule-key-deletion --region {} --key-id {0}\n",
+                        key.id, key.state, site.region,
+                    )
+                } else {
+                    format!(
+                        "    {sign} key {} ({}) is for the same private key, behind {}; it is left as it is\n",
+                        key.id,
+                        key.state,
+                        aliases.join(", "),
+                    )
+                });
             }
         }
         console.tell(&text);
@@ -494,19 +578,26 @@ impl Job<'_> {
         let mut imported = false;
         match &site.start {
             Start::Done(key) => {
-                return vec![format!("{} leads to key {}, which holds this private key", self.alias, key.id)];
+                return vec![format!(
+                    "{} leads to key {}, which holds this private key",
+                    self.alias, key.id
+                )];
             }
             Start::Have(key) => {
                 imported = !key.is_pending();
                 steps.push(format!("go on with key {} ({})", key.id, key.state));
             }
-            Start::Create => steps.push("create a key: RSA_2048, SIGN_VERIFY, origin EXTERNAL".into()),
+            Start::Create => {
+                steps.push("create a key: RSA_2048, SIGN_VERIFY, origin EXTERNAL".into())
+            }
             Start::Replicate => steps.push("replicate the key of the first region".into()),
         }
         if !imported {
             steps.push("import the private key, wrapped with RSA_AES_KEY_WRAP_SHA_256".into());
         }
-        steps.push("have it sign a probe, and verify that with the private key's public half".into());
+        steps.push(
+            "have it sign a probe, and verify that with the private key's public half".into(),
+        );
         if self.rotate.is_some() {
             steps.push("have GitHub confirm that the key is the App's".into());
         }
@@ -531,7 +622,9 @@ impl Job<'_> {
         let mut sites = sites.into_iter();
         while let Some(mut site) = sites.next() {
             if !matches!(site.start, Start::Done(_)) {
-                let primary = ready.first().and_then(|site| Some((site.region.clone(), site.key()?.clone())));
+                let primary = ready
+                    .first()
+                    .and_then(|site| Some((site.region.clone(), site.key()?.clone())));
                 if let Err(error) = self.prepare(&mut site, primary) {
                     ready.push(site);
                     return Err(self.so_far(error, &ready));
@@ -552,12 +645,20 @@ impl Job<'_> {
         let kms = self.session.kms(&site.region);
         let region = site.region.clone();
         let multi = self.options.multi_region
-            || site.old.as_ref().is_some_and(|old| old.multi_region && self.rotate.is_some());
+            || site
+                .old
+                .as_ref()
+                .is_some_and(|old| old.multi_region && self.rotate.is_some());
         let description = format!("Private key of a GitHub App, {}", self.fingerprint);
         let marks = tags(&[(FINGERPRINT, &self.fingerprint)]);
         match (&site.start, primary) {
             (Start::Create, _) => {
-                let made = step(self.native, &region, "create the key", kms.create_key(&description, &marks, multi))?;
+                let made = step(
+                    self.native,
+                    &region,
+                    "create the key",
+                    kms.create_key(&description, &marks, multi),
+                )?;
                 site.start = Start::Have(made);
             }
             (Start::Replicate, Some((home, key))) => {
@@ -567,7 +668,9 @@ impl Job<'_> {
                     // An earlier try may have come this far.
                     match (replicated, kms.describe(&key.id).await?) {
                         (_, Some(replica)) => Ok(replica),
-                        (Ok(()), None) => Err(Error::new(&problem::KEY_NOT_READY, kms.name(&key.id))),
+                        (Ok(()), None) => {
+                            Err(Error::new(&problem::KEY_NOT_READY, kms.name(&key.id)))
+                        }
                         (Err(error), None) => Err(error),
                     }
                 };
@@ -577,7 +680,10 @@ impl Job<'_> {
             _ => {}
         }
         let Start::Have(key) = &site.start else {
-            return Err(Error::new(&library::INTERNAL, "there is no key to import into"));
+            return Err(Error::new(
+                &library::INTERNAL,
+                "there is no key to import into",
+            ));
         };
         let mut key = key.clone();
         if key.state == "Creating" {
@@ -597,13 +703,30 @@ impl Job<'_> {
         }
 
         let wanted = self.policy(&kms, &key, site.old.as_ref())?;
-        let probed = step(self.native, &region, "verify a signature", self.probe(&kms, &key, wanted.as_ref()))?;
+        let probed = step(
+            self.native,
+            &region,
+            "verify a signature",
+            self.probe(&kms, &key, wanted.as_ref()),
+        )?;
         if let (Some(rotation), true) = (&self.rotate, probed) {
-            let slug = step(self.native, &region, "ask GitHub about the key", rotation.check(self.native, &kms, &key.id))?;
-            self.native.console.note(&format!("    the key belongs to {slug}"));
+            let slug = step(
+                self.native,
+                &region,
+                "ask GitHub about the key",
+                rotation.check(self.native, &kms, &key.id),
+            )?;
+            self.native
+                .console
+                .note(&format!("    the key belongs to {slug}"));
         }
         if let Some(policy) = &wanted {
-            step(self.native, &region, "set the key's policy", kms.put_policy(&key.id, policy))?;
+            step(
+                self.native,
+                &region,
+                "set the key's policy",
+                kms.put_policy(&key.id, policy),
+            )?;
         }
         Ok(())
     }
@@ -611,10 +734,15 @@ impl Job<'_> {
     fn policy(&self, kms: &Kms<'_>, key: &KeyInfo, old: Option<&KeyInfo>) -> Result<Option<Value>> {
         Ok(match (self.wants_policy(), old) {
             (None, _) => None,
-            (Some(true), Some(old)) => {
-                Some(self.native.run("reading the old key's policy", kms.policy(&old.id))?)
-            }
-            _ => Some(documents::key(key.partition(), key.account(), &self.options.sign_role)),
+            (Some(true), Some(old)) => Some(
+                self.native
+                    .run("reading the old key's policy", kms.policy(&old.id))?,
+            ),
+            _ => Some(documents::key(
+                key.partition(),
+                key.account(),
+                &self.options.sign_role,
+            )),
         })
     }
 
@@ -638,7 +766,11 @@ impl Job<'_> {
                     );
                     Ok(false)
                 }
-                _ => Err(Error { problem: &problem::KMS_RIGHT_MISSING, detail: format!("kms:Sign; {}", error.detail), ..error }),
+                _ => Err(Error {
+                    problem: &problem::KMS_RIGHT_MISSING,
+                    detail: format!("kms:Sign; {}", error.detail),
+                    ..error
+                }),
             },
             Err(error) => Err(error),
         }
@@ -655,7 +787,9 @@ impl Job<'_> {
                     return Err(Error::new(&problem::KEY_NOT_READY, detail).at(kms.name(id)));
                 }
                 None if begun.elapsed() > READY_WITHIN => {
-                    return Err(Error::new(&problem::KEY_NOT_READY, "it does not show").at(kms.name(id)));
+                    return Err(
+                        Error::new(&problem::KEY_NOT_READY, "it does not show").at(kms.name(id))
+                    );
                 }
                 _ => kms.client.host.clock.sleep(LOOK_EVERY).await,
             }
@@ -674,12 +808,22 @@ impl Job<'_> {
                     kms.tag(&key.id, &tags(&[(PREVIOUS, &old.id)])).await?;
                     kms.update_alias(&self.alias, &key.id).await
                 };
-                step(self.native, &site.region, &format!("move {}", self.alias), work)
+                step(
+                    self.native,
+                    &site.region,
+                    &format!("move {}", self.alias),
+                    work,
+                )
             }
             (Some(_), None) => Ok(()),
             (None, _) => {
                 let work = kms.create_alias(&self.alias, &key.id);
-                step(self.native, &site.region, &format!("create {}", self.alias), work)
+                step(
+                    self.native,
+                    &site.region,
+                    &format!("create {}", self.alias),
+                    work,
+                )
             }
         }
     }
@@ -689,11 +833,14 @@ impl Job<'_> {
             if let Start::Done(key) = &site.start {
                 let kms = self.session.kms(&site.region);
                 // Not everybody who imports may have it sign afterwards; that is no fault.
-                let signed = self.native.run("verifying a signature", kms.sign(&key.id, PROBE));
+                let signed = self
+                    .native
+                    .run("verifying a signature", kms.sign(&key.id, PROBE));
                 match signed {
                     Ok(signature) if self.public.verifies(PROBE.as_bytes(), &signature) => {}
                     Ok(_) => {
-                        return Err(Error::new(&problem::KEY_CHECK_FAILED, key.id.clone()).at(site.region.to_string()));
+                        return Err(Error::new(&problem::KEY_CHECK_FAILED, key.id.clone())
+                            .at(site.region.to_string()));
                     }
                     Err(error) => self.native.host.log.debug(&error.to_string()),
                 }
@@ -727,12 +874,19 @@ impl Job<'_> {
                 let key = site.key()?;
                 Some(format!(
                     "arn:{}:kms:{}:{}:{}",
-                    key.partition(), site.region, key.account(), self.alias
+                    key.partition(),
+                    site.region,
+                    key.account(),
+                    self.alias
                 ))
             })
             .collect();
         output::write_page(&format!("{}\n", arns.join("\n")))?;
-        let file = if pem == "-" { "the private key's file".to_owned() } else { pem.to_owned() };
+        let file = if pem == "-" {
+            "the private key's file".to_owned()
+        } else {
+            pem.to_owned()
+        };
         console.note(&format!(
             "\n{} The key is ready. For workflows: kms-key-id is what stands above.\n\
              \n  fingerprint  {}\n               It must be among the private keys on the App's settings page.\n\
@@ -751,7 +905,9 @@ impl Job<'_> {
         let mut text = format!(
             "\n{} {} leads to the new key.\n\n  fingerprint  {}\n\nWhen all is well, retire the old key:\n  \
              1. Delete it on the App's settings page: it has another fingerprint.\n",
-            console.paint(Paint::Good, "✓"), self.alias, self.fingerprint,
+            console.paint(Paint::Good, "✓"),
+            self.alias,
+            self.fingerprint,
         );
         let mut number = 2;
         let mut regions = Vec::new();
@@ -776,15 +932,24 @@ impl Job<'_> {
 }
 
 /// Does it, and shows that it was done and how long it took.
-fn step<T>(native: &Native, region: &Region, label: &str, work: impl Future<Output = Result<T>>) -> Result<T> {
+fn step<T>(
+    native: &Native,
+    region: &Region,
+    label: &str,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
     let begun = Instant::now();
     let outcome = native.run(&format!("{region}: {label}"), work);
-    let took = native.console.paint(Paint::Faint, &format!("{} ms", begun.elapsed().as_millis()));
+    let took = native
+        .console
+        .paint(Paint::Faint, &format!("{} ms", begun.elapsed().as_millis()));
     let sign = match &outcome {
         Ok(_) => native.console.paint(Paint::Good, "✓"),
         Err(_) => native.console.paint(Paint::Bad, "✗"),
     };
-    native.console.note(&format!("  {sign} {region}  {label}  {took}"));
+    native
+        .console
+        .note(&format!("  {sign} {region}  {label}  {took}"));
     outcome
 }
 
@@ -829,7 +994,9 @@ fn parse_alias(text: &str) -> Result<String> {
     let sound = text.strip_prefix("alias/").is_some_and(|name| {
         (1..=250).contains(&name.len())
             && !name.starts_with("aws/")
-            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"/_-".contains(&b))
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"/_-".contains(&b))
     });
     if sound {
         return Ok(text.to_owned());
@@ -844,7 +1011,9 @@ fn check_roles(roles: &[String]) -> Result<()> {
             if account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit())
                 && (name.starts_with("role/") || name.starts_with("user/")));
         if !sound {
-            return Err(Error::new(&problem::ARN_INVALID, format!("{:?}", words(role))).at("--sign-role"));
+            return Err(
+                Error::new(&problem::ARN_INVALID, format!("{:?}", words(role))).at("--sign-role"),
+            );
         }
     }
     Ok(())
@@ -859,16 +1028,36 @@ mod tests {
         for text in ["alias/github-app", "alias/team/a_b-1"] {
             assert_eq!(parse_alias(text).unwrap(), text);
         }
-        for text in ["", "github-app", "alias/", "alias/a b", "alias/aws/x", "arn:aws:kms:x:1:alias/a", &format!("alias/{}", "a".repeat(251))] {
-            assert!(parse_alias(text).unwrap_err().is(&problem::ALIAS_INVALID), "{text}");
+        for text in [
+            "",
+            "github-app",
+            "alias/",
+            "alias/a b",
+            "alias/aws/x",
+            "arn:aws:kms:x:1:alias/a",
+            &format!("alias/{}", "a".repeat(251)),
+        ] {
+            assert!(
+                parse_alias(text).unwrap_err().is(&problem::ALIAS_INVALID),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn roles_are_whole_arns() {
         let good = |text: &str| check_roles(&[text.to_owned()]).is_ok();
-        assert!(good("arn:aws:iam::123456789012:role/app-token") && good("arn:aws-cn:iam::123456789012:user/x"));
-        for text in ["", "app-token", "arn:aws:iam::1:role/x", "arn:aws:sts::123456789012:assumed-role/x/y", "arn:aws:iam::123456789012:root"] {
+        assert!(
+            good("arn:aws:iam::123456789012:role/app-token")
+                && good("arn:aws-cn:iam::123456789012:user/x")
+        );
+        for text in [
+            "",
+            "app-token",
+            "arn:aws:iam::1:role/x",
+            "arn:aws:sts::123456789012:assumed-role/x/y",
+            "arn:aws:iam::123456789012:root",
+        ] {
             assert!(!good(text), "{text}");
         }
     }

@@ -100,18 +100,23 @@ impl PrivateKey {
         let key = if label == "RSA PRIVATE KEY" {
             RsaPrivateKey::from_pkcs1_der(&der).map_err(|_| damaged())?
         } else {
-            let info = rsa::pkcs8::PrivateKeyInfo::try_from(der.as_slice()).map_err(|_| {
-                Error::new(&problem::PEM_DAMAGED, "what is inside is no PKCS#8")
-            })?;
+            let info = rsa::pkcs8::PrivateKeyInfo::try_from(der.as_slice())
+                .map_err(|_| Error::new(&problem::PEM_DAMAGED, "what is inside is no PKCS#8"))?;
             if info.algorithm.oid != rsa::pkcs1::ALGORITHM_OID {
-                let detail = format!("its algorithm is {}", algorithm(&info.algorithm.oid.to_string()));
+                let detail = format!(
+                    "its algorithm is {}",
+                    algorithm(&info.algorithm.oid.to_string())
+                );
                 return Err(Error::new(&problem::PEM_NOT_RSA, detail));
             }
             RsaPrivateKey::from_pkcs8_der(&der).map_err(|_| damaged())?
         };
         let bits = key.n().bits();
         if bits != BITS {
-            return Err(Error::new(&problem::PEM_WRONG_SIZE, format!("it has {bits}")));
+            return Err(Error::new(
+                &problem::PEM_WRONG_SIZE,
+                format!("it has {bits}"),
+            ));
         }
         key.validate().map_err(|_| damaged())?;
         Ok(Self(key))
@@ -123,7 +128,8 @@ impl PrivateKey {
     /// [`problem::PEM_DAMAGED`] for a key that cannot be written.
     pub fn pkcs8(&self) -> Result<Zeroizing<Vec<u8>>> {
         let der = self.0.to_pkcs8_der();
-        let der = der.map_err(|_| Error::new(&problem::PEM_DAMAGED, "it cannot be written as PKCS#8"))?;
+        let der =
+            der.map_err(|_| Error::new(&problem::PEM_DAMAGED, "it cannot be written as PKCS#8"))?;
         Ok(Zeroizing::new(der.as_bytes().to_vec()))
     }
 
@@ -239,10 +245,17 @@ mod tests {
     fn both_forms_are_one_key() {
         let pkcs1 = key().to_pkcs1_pem(LineEnding::LF).unwrap();
         let pkcs8 = key().to_pkcs8_pem(LineEnding::CRLF).unwrap();
-        for text in [pkcs1.as_str(), pkcs8.as_str(), &format!("Bag Attributes\n\n  {}", pkcs1.as_str())] {
+        for text in [
+            pkcs1.as_str(),
+            pkcs8.as_str(),
+            &format!("Bag Attributes\n\n  {}", pkcs1.as_str()),
+        ] {
             let read = PrivateKey::parse(text.as_bytes()).unwrap();
             assert!(read.public() == PublicKey(key().to_public_key()));
-            assert_eq!(read.pkcs8().unwrap().as_slice(), key().to_pkcs8_der().unwrap().as_bytes());
+            assert_eq!(
+                read.pkcs8().unwrap().as_slice(),
+                key().to_pkcs8_der().unwrap().as_bytes()
+            );
         }
     }
 
@@ -285,7 +298,10 @@ mod tests {
             (&pkcs1[..pkcs1.len() / 2], &problem::PEM_DAMAGED),
             (&pkcs1.replacen("MII", "MI!", 1), &problem::PEM_DAMAGED),
             (&pkcs1.replacen("MII", "MIA", 1), &problem::PEM_DAMAGED),
-            (&rsa(1024).to_pkcs1_pem(LineEnding::LF).unwrap(), &problem::PEM_WRONG_SIZE),
+            (
+                &rsa(1024).to_pkcs1_pem(LineEnding::LF).unwrap(),
+                &problem::PEM_WRONG_SIZE,
+            ),
             // A P-256 key in PKCS#8.
             (
                 "-----BEGIN PRIVATE KEY-----\nMEECAQAwEwYHKoZIzj0CAQYIKoZIzj0DAQcEJzAlAgEBBCAAAAAAAAAAAAAAAAAAAAAA\nAAAAAAAAAAAAAAAAAAAAAQ==\n-----END PRIVATE KEY-----",

@@ -92,7 +92,12 @@ pub struct Trust<'a> {
 
 /// The trust policy. Several values of one condition mean any of them; several conditions mean all.
 pub fn trust(trust: &Trust<'_>) -> Value {
-    let Trust { partition, account, provider, .. } = trust;
+    let Trust {
+        partition,
+        account,
+        provider,
+        ..
+    } = trust;
     let mut exact = serde_json::Map::new();
     let mut like = serde_json::Map::new();
     let any = |values: &[String]| -> Value {
@@ -113,7 +118,8 @@ pub fn trust(trust: &Trust<'_>) -> Value {
         if values.is_empty() {
             continue;
         }
-        let patterns = claim == "job_workflow_ref" && values.iter().any(|value| value.contains(['*', '?']));
+        let patterns =
+            claim == "job_workflow_ref" && values.iter().any(|value| value.contains(['*', '?']));
         let conditions = if patterns { &mut like } else { &mut exact };
         conditions.insert(format!("{provider}:{claim}"), any(values));
     }
@@ -186,14 +192,32 @@ mod tests {
         };
         let policy = trust(&wanted);
         let condition = &policy["Statement"][0]["Condition"];
-        assert_eq!(condition["StringEquals"]["p.example:aud"], "sts.amazonaws.com");
-        assert_eq!(condition["StringEquals"]["p.example:repository_id"], json!(["1", "2"]));
-        assert_eq!(condition["StringEquals"]["p.example:environment"], "production");
-        assert_eq!(condition["StringLike"]["p.example:job_workflow_ref"], refs[0].as_str());
+        assert_eq!(
+            condition["StringEquals"]["p.example:aud"],
+            "sts.amazonaws.com"
+        );
+        assert_eq!(
+            condition["StringEquals"]["p.example:repository_id"],
+            json!(["1", "2"])
+        );
+        assert_eq!(
+            condition["StringEquals"]["p.example:environment"],
+            "production"
+        );
+        assert_eq!(
+            condition["StringLike"]["p.example:job_workflow_ref"],
+            refs[0].as_str()
+        );
         let exact = one("o/r/.github/workflows/a.yml@refs/heads/main");
-        let policy = trust(&Trust { workflow_refs: &exact, ..wanted });
+        let policy = trust(&Trust {
+            workflow_refs: &exact,
+            ..wanted
+        });
         let condition = &policy["Statement"][0]["Condition"];
-        assert_eq!(condition["StringEquals"]["p.example:job_workflow_ref"], exact[0].as_str());
+        assert_eq!(
+            condition["StringEquals"]["p.example:job_workflow_ref"],
+            exact[0].as_str()
+        );
         assert!(condition.get("StringLike").is_none());
     }
 }

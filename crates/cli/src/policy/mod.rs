@@ -24,9 +24,11 @@ pub fn run(native: &Native, args: &Policy) -> Status {
         return Ok(ExitCode::SUCCESS);
     }
     let policy = match args {
-        Policy::Key(options) => {
-            documents::key(&options.partition, &account(native, options)?, &options.sign_role)
-        }
+        Policy::Key(options) => documents::key(
+            &options.partition,
+            &account(native, options)?,
+            &options.sign_role,
+        ),
         Policy::Role(options) => documents::role(&keys(options)?),
         Policy::Trust(options) => {
             let repositories = repositories(native, options)?;
@@ -73,10 +75,21 @@ fn check(options: &PolicyOptions) -> Result<()> {
     };
     let plain = |text: &str, more: &[u8]| {
         (1..=500).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || more.contains(&b))
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || more.contains(&b))
     };
-    if !["aws", "aws-cn", "aws-us-gov", "aws-eusc", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f"]
-        .contains(&options.partition.as_str())
+    if ![
+        "aws",
+        "aws-cn",
+        "aws-us-gov",
+        "aws-eusc",
+        "aws-iso",
+        "aws-iso-b",
+        "aws-iso-e",
+        "aws-iso-f",
+    ]
+    .contains(&options.partition.as_str())
     {
         return invalid("--partition", &options.partition);
     }
@@ -93,12 +106,16 @@ fn check(options: &PolicyOptions) -> Result<()> {
     }
     for environment in &options.environment {
         // GitHub lets names hold spaces; a list in a template is separated by commas.
-        if environment.is_empty() || environment.contains(|c: char| c.is_control() || "*?,".contains(c)) {
+        if environment.is_empty()
+            || environment.contains(|c: char| c.is_control() || "*?,".contains(c))
+        {
             return invalid("--environment", environment);
         }
     }
     for subject in &options.subject {
-        if subject.trim_matches(['*', '?']).is_empty() || subject.contains(|c: char| c.is_control() || c == ',') {
+        if subject.trim_matches(['*', '?']).is_empty()
+            || subject.contains(|c: char| c.is_control() || c == ',')
+        {
             return invalid("--subject", subject);
         }
     }
@@ -119,7 +136,9 @@ fn check(options: &PolicyOptions) -> Result<()> {
     }
     for role in &options.sign_role {
         if !role.starts_with("arn:") || role.split(':').count() < 6 {
-            return Err(Error::new(&problem::ARN_INVALID, format!("{:?}", words(role))).at("--sign-role"));
+            return Err(
+                Error::new(&problem::ARN_INVALID, format!("{:?}", words(role))).at("--sign-role"),
+            );
         }
     }
     Ok(())
@@ -190,9 +209,11 @@ fn repositories(native: &Native, options: &PolicyOptions) -> Result<Repositories
         subjects: options.subject.clone(),
     };
     if options.repository.is_empty() && options.repository_id.is_empty() {
-        return Err(Error::new(&problem::TRUST_INVALID, "no repository is named")
-            .at("--repository")
-            .advise("Give --repository OWNER/NAME or --repository-id ID."));
+        return Err(
+            Error::new(&problem::TRUST_INVALID, "no repository is named")
+                .at("--repository")
+                .advise("Give --repository OWNER/NAME or --repository-id ID."),
+        );
     }
     if !options.repository.is_empty() {
         let api = order::api(&options.github, &*native.host.env)?;
@@ -216,7 +237,10 @@ fn repositories(native: &Native, options: &PolicyOptions) -> Result<Repositories
                 // The older form, and the one of new and renamed repositories.
                 let (owner, name) = (owner.as_str(), name.as_str());
                 all.subjects.push(format!("repo:{owner}/{name}:*"));
-                all.subjects.push(format!("repo:{owner}@{}/{name}@{}:*", found.owner.id, found.id));
+                all.subjects.push(format!(
+                    "repo:{owner}@{}/{name}@{}:*",
+                    found.owner.id, found.id
+                ));
             }
         }
     }
@@ -234,7 +258,9 @@ async fn look_up(
     owner: &Owner,
     name: &RepositoryName,
 ) -> Result<Found> {
-    let token = ["GH_TOKEN", "GITHUB_TOKEN"].iter().find_map(|name| native.host.env.var(name));
+    let token = ["GH_TOKEN", "GITHUB_TOKEN"]
+        .iter()
+        .find_map(|name| native.host.env.var(name));
     if let Some(token) = &token {
         native.host.log.mask(token.trim());
     }
@@ -264,7 +290,9 @@ async fn look_up(
     let unknown = Error::new(&problem::REPOSITORY_ID_UNKNOWN, detail).at(api.to_string());
     match serde_json::from_slice(&response.body) {
         Ok(found) if response.status == 200 => Ok(found),
-        _ if token.is_none() => Err(unknown.advise("A private repository needs a token in GH_TOKEN.")),
+        _ if token.is_none() => {
+            Err(unknown.advise("A private repository needs a token in GH_TOKEN."))
+        }
         _ => Err(unknown),
     }
 }

@@ -54,7 +54,12 @@ fn quoted(text: &str) -> String {
     text.replace("${", "$${").replace("%{", "%%{")
 }
 
-fn fill(template: &str, values: &Values<'_>, start: &str, list: impl Fn(&[String]) -> String) -> String {
+fn fill(
+    template: &str,
+    values: &Values<'_>,
+    start: &str,
+    list: impl Fn(&[String]) -> String,
+) -> String {
     let mut filled = String::with_capacity(template.len());
     for line in template.lines() {
         let Some(name) = line.trim().strip_prefix("# default: ") else {
@@ -94,9 +99,14 @@ mod tests {
         let one = ["1".to_owned(), "${x}".to_owned()];
         let filled = cloudformation(&values(&one, &[]));
         assert_eq!(filled.matches("Default: \"1,$${x}\"").count(), 2);
-        assert!(filled.contains("    Default: \"\"\n") && filled.contains("    Default: \"aud\"\n"));
+        assert!(
+            filled.contains("    Default: \"\"\n") && filled.contains("    Default: \"aud\"\n")
+        );
         let filled = terraform(&values(&one, &[]));
-        assert_eq!(filled.matches("default     = [\"1\", \"$${x}\"]").count(), 2);
+        assert_eq!(
+            filled.matches("default     = [\"1\", \"$${x}\"]").count(),
+            2
+        );
         assert!(filled.contains("default     = []") && !filled.contains("# default"));
         assert!(filled.contains("ghes.example/_services/token") && !filled.contains(PROVIDER));
     }
@@ -104,11 +114,19 @@ mod tests {
     #[test]
     fn every_mark_is_known() {
         for template in [CLOUDFORMATION, TERRAFORM] {
-            let marks = template.lines().filter_map(|line| line.trim().strip_prefix("# default: "));
+            let marks = template
+                .lines()
+                .filter_map(|line| line.trim().strip_prefix("# default: "));
             let marks: Vec<_> = marks.collect();
             assert_eq!(
                 marks,
-                ["repository-ids", "subjects", "workflow-refs", "environments", "audience"]
+                [
+                    "repository-ids",
+                    "subjects",
+                    "workflow-refs",
+                    "environments",
+                    "audience"
+                ]
             );
         }
     }
@@ -127,7 +145,8 @@ mod tests {
             let words = template.split(|c: char| !(c.is_ascii_alphanumeric() || ":*".contains(c)));
             let actions = words.filter(|word| {
                 word.starts_with("kms:")
-                    && !["kms:SigningAlgorithm", "kms:MessageType"].contains(&word.trim_end_matches(':'))
+                    && !["kms:SigningAlgorithm", "kms:MessageType"]
+                        .contains(&word.trim_end_matches(':'))
             });
             let actions: Vec<_> = actions.map(str::to_owned).collect();
             assert_eq!(actions, expected);
