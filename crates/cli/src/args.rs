@@ -461,7 +461,7 @@ The private key is wrapped here and can only be unwrapped by KMS; it is in no ar
 log. If the import fails half-way, the same command goes on from there: the alias is made last, so
 that no key looks ready and is not.
 
-Rights needed: kms:CreateKey, TagResource, ListKeys, DescribeKey, ListResourceTags,
+Rights needed: kms:CreateKey, TagResource, ListKeys, ListAliases, DescribeKey, ListResourceTags,
 GetParametersForImport, ImportKeyMaterial, GetPublicKey, Sign, GetKeyPolicy, PutKeyPolicy, CreateAlias;
 with --multi-region also kms:ReplicateKey and iam:CreateServiceLinkedRole.";
 

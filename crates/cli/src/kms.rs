@@ -43,6 +43,7 @@ operations! {
     GET_PARAMETERS_FOR_IMPORT = "GetParametersForImport";
     GET_PUBLIC_KEY = "GetPublicKey";
     IMPORT_KEY_MATERIAL = "ImportKeyMaterial";
+    LIST_ALIASES = "ListAliases";
     LIST_KEYS = "ListKeys";
     LIST_RESOURCE_TAGS = "ListResourceTags";
     PUT_KEY_POLICY = "PutKeyPolicy";
@@ -337,6 +338,17 @@ impl Kms<'_> {
     pub async fn update_alias(&self, alias: &str, key: &str) -> Result<()> {
         let body = json!({ "AliasName": alias, "TargetKeyId": key });
         self.call(UPDATE_ALIAS, &body, alias).await.map(drop)
+    }
+
+    /// The aliases that lead to a key; of very many, some.
+    pub async fn aliases(&self, key: &str) -> Result<Vec<String>> {
+        let answer = self
+            .call(LIST_ALIASES, &json!({ "KeyId": key }), key)
+            .await?;
+        let aliases = answer["Aliases"].as_array().into_iter().flatten();
+        Ok(aliases
+            .filter_map(|alias| alias["AliasName"].as_str().map(words))
+            .collect())
     }
 
     /// The ids of all keys of this account and region.

@@ -8,10 +8,12 @@
 mod args;
 mod cache;
 mod create;
+mod doctor;
 mod exec;
 mod git_credential;
 mod key;
 mod kms;
+mod manual;
 mod native;
 mod order;
 mod output;
@@ -81,6 +83,8 @@ fn run(native: &Native, cli: Cli) -> Status {
         Command::Key(args) => key::run(native, args),
         Command::Policy(args) => policy::run(native, args),
         Command::Permissions(args) => permissions::run(native, args, cli.color),
-        _ => Ok(ExitCode::FAILURE),
+        Command::Doctor(args) => doctor::run(native, args, cli.color),
+        Command::Completions(args) => manual::completions(args),
+        Command::Man(args) => manual::man(args),
     }
 }

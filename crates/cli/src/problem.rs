@@ -75,9 +75,6 @@ app_token::problems! {
         "Give it with --repository-id; gh api repos/OWNER/REPO --jq .id prints it.";
     TRUST_INVALID "trust-invalid": "the trust policy would be malformed",
         "Correct the option named.";
-
-    CHECKS_FAILED "checks-failed": "not everything is in order",
-        "Each failure stands above with its cure; the first one often explains the others.";
 }
 
 /// What to do, in the words of the command line.

@@ -324,8 +324,8 @@ struct Site {
     start: Start,
     /// What the alias leads to so far.
     old: Option<KeyInfo>,
-    /// Keys that seem to be left from earlier tries.
-    leftovers: Vec<KeyInfo>,
+    /// Other keys for the same private key, and the aliases that lead to each.
+    leftovers: Vec<(KeyInfo, Vec<String>)>,
 }
 
 impl Site {
@@ -446,8 +446,13 @@ impl Job<'_> {
         Ok(kms.public_key(&key.id).await?.as_ref() == Some(&self.public))
     }
 
-    /// The key that an earlier try left, and others like it.
-    async fn find(&self, kms: &Kms<'_>, multi: bool) -> Result<(Option<KeyInfo>, Vec<KeyInfo>)> {
+    /// The key that an earlier try left, and others for the same private key. One that an alias leads to
+    /// was finished: somebody may use it, so it is left alone.
+    async fn find(
+        &self,
+        kms: &Kms<'_>,
+        multi: bool,
+    ) -> Result<(Option<KeyInfo>, Vec<(KeyInfo, Vec<String>)>)> {
         let ids = kms.keys().await?;
         let looks = ids.iter().map(|id| self.is_marked(kms, id));
         let mut looks = stream::iter(looks).buffer_unordered(SIDE_BY_SIDE);
@@ -474,13 +479,15 @@ impl Job<'_> {
         let mut chosen = None;
         let mut leftovers = Vec::new();
         for key in found {
+            let aliases = kms.aliases(&key.id).await?;
             let fits = chosen.is_none()
+                && aliases.is_empty()
                 && key.multi_region == multi
                 && (key.is_pending() || (key.state == "Enabled" && self.holds(kms, &key).await?));
             if fits {
                 chosen = Some(key);
             } else {
-                leftovers.push(key);
+                leftovers.push((key, aliases));
             }
         }
         Ok((chosen, leftovers))
@@ -535,14 +542,22 @@ impl Job<'_> {
                 number += 1;
                 text.push_str(&format!("    {number}. {step}\n"));
             }
-            for key in &site.leftovers {
-                text.push_str(&format!(
-                    "    {} key {} ({}) was made for the same private key and is not used;\n       aws kms schedule-key-deletion --region {} --key-id {1}\n",
-                    console.paint(Paint::Warn, "!"),
-                    key.id,
-                    key.state,
-                    site.region,
-                ));
+            for (key, aliases) in &site.leftovers {
+                let sign = console.paint(Paint::Warn, "!");
+                text.push_str(&if aliases.is_empty() {
+                    format!(
+                        "    {sign} key {} ({}) was made for the same private key, has no alias and stays unused;\n      \
+                         to drop it: aws kms schedule-key-deletion --region {} --key-id {0}\n",
+                        key.id, key.state, site.region,
+                    )
+                } else {
+                    format!(
+                        "    {sign} key {} ({}) is for the same private key, behind {}; it is left as it is\n",
+                        key.id,
+                        key.state,
+                        aliases.join(", "),
+                    )
+                });
             }
         }
         console.tell(&text);
