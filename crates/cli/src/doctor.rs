@@ -182,6 +182,14 @@ fn examine_key(
             _ => Err(Error::new(&library::KMS_KEY_STATE, about)),
         }
     })?;
+    if table
+        .checks
+        .last()
+        .is_some_and(|check| check.mark == Mark::Bad)
+    {
+        table.skip("Sign", "the key cannot sign as it stands")?;
+        return Ok(None);
+    }
     let public: Option<PublicKey> = table.check_if_allowed("fingerprint", || {
         let public = native.run("asking KMS for the public key", kms.public_key(name))?;
         let public =
