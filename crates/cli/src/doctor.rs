@@ -170,8 +170,8 @@ fn examine_key(
             .run("asking KMS about the key", kms.describe(name))?
             .ok_or_else(missing)?;
         let about = format!(
-            "{}: {}, {}, {}, origin {}",
-            info.arn, info.state, info.spec, info.usage, info.origin
+            "{}, {}, {}, origin {} ({})",
+            info.state, info.spec, info.usage, info.origin, info.id
         );
         match info.state.as_str() {
             _ if info.usage != "SIGN_VERIFY" || info.spec != "RSA_2048" => {
