@@ -80,11 +80,12 @@ impl Order {
     /// One problem for each way in which what is asked, or the environment, can be wrong.
     pub fn read(client: &Client, asked: &Asked<'_>) -> Result<(Self, Vec<String>)> {
         let app = asked.app.read()?;
-        let keys = KmsKeyId::parse_list(asked.signing.kms_key_id).map_err(at("kms-key-id"))?;
+        let keys = asked.signing.keys(&client.host)?;
         let (target, too_wide) = Target::from_wanted(&asked.scope)?;
         let (permissions, unknown) = Permissions::parse(asked.permissions.iter().copied())?;
         let api = api_url(asked.api_url, &*client.host.env)?;
-        let (keys, credentials) = asked.signing.locate(client, keys)?;
+        let first = keys.keys().first().map(|key| key.region.clone());
+        let credentials = asked.signing.source(client, first)?;
         let order = Self {
             app,
             keys,
@@ -125,30 +126,42 @@ impl App<'_> {
 }
 
 impl Signing<'_> {
-    /// The keys, and whose credentials ask them.
+    /// The keys, in order of preference.
     ///
     /// # Errors
-    /// `kms-key-id-*`, `region-*`, [`problem::ENDPOINT_INVALID`], and as [`Source::choose`].
-    pub fn read(&self, client: &Client) -> Result<(KeyRing, Source)> {
+    /// `kms-key-id-*`, `region-*`, [`problem::ENDPOINT_INVALID`].
+    pub fn keys(&self, host: &Host) -> Result<KeyRing> {
         let keys = KmsKeyId::parse_list(self.kms_key_id).map_err(at("kms-key-id"))?;
-        self.locate(client, keys)
+        // The shared files are read only where nothing else says it: an ARN names its own region.
+        let configured = match keys.iter().all(|key| key.region().is_some()) {
+            true => None,
+            false => region(self.region, host)?,
+        };
+        KeyRing::new(keys, configured.as_ref(), &*host.env)
     }
 
-    fn locate(&self, client: &Client, keys: Vec<KmsKeyId>) -> Result<(KeyRing, Source)> {
-        let Host { env, .. } = &client.host;
-        let mut region = Region::configured(self.region, &**env)?;
-        // The shared files are read only where nothing else says it.
-        if region.is_none() && keys.iter().any(|key| key.region().is_none()) {
-            region = credentials::profile_region(&client.host)?;
-        }
-        let keys = KeyRing::new(keys, region.as_ref(), &**env)?;
+    /// Whose credentials ask them. `region` is where STS is asked, if it has to be.
+    ///
+    /// # Errors
+    /// As [`Source::choose`].
+    pub fn source(&self, client: &Client, region: Option<Region>) -> Result<Source> {
         let wanted = credentials::Wanted {
             role_to_assume: self.role_to_assume,
             audience: self.audience,
-            region: keys.keys().first().map(|key| key.region.clone()),
+            region,
         };
-        let source = Source::choose(client, &wanted)?;
-        Ok((keys, source))
+        Source::choose(client, &wanted)
+    }
+}
+
+/// The region that is configured, if any: the user's word, else the environment's, else the profile's.
+///
+/// # Errors
+/// [`problem::REGION_INVALID`], [`problem::CREDENTIALS_SOURCE_BROKEN`].
+pub fn region(text: &str, host: &Host) -> Result<Option<Region>> {
+    match Region::configured(text, &*host.env)? {
+        Some(region) => Ok(Some(region)),
+        None => credentials::profile_region(host),
     }
 }
 
@@ -216,19 +229,16 @@ mod tests {
     fn the_profile_s_region_serves_where_nothing_else_names_one() {
         let script = Script::new([])
             .var("AWS_CONFIG_FILE", "/config")
-            .file("/config", "[default]\nregion = eu-north-1\n")
-            .var("AWS_ACCESS_KEY_ID", "AKIA")
-            .var("AWS_SECRET_ACCESS_KEY", "secret");
-        let client = Client::new(script.host()).unwrap();
+            .file("/config", "[default]\nregion = eu-north-1\n");
         let region = |kms_key_id, region| {
-            let (keys, _) = Signing {
+            let signing = Signing {
                 kms_key_id,
                 region,
                 ..Signing::default()
-            }
-            .read(&client)
-            .unwrap();
-            keys.keys()[0].region.to_string()
+            };
+            signing.keys(&script.host()).unwrap().keys()[0]
+                .region
+                .to_string()
         };
         assert_eq!(region("alias/a", ""), "eu-north-1");
         assert_eq!(region("alias/a", "eu-west-1"), "eu-west-1");

@@ -1,21 +1,17 @@
 //! From options to the library's order: who asks, for what, with which key.
 
 use crate::args::{AppOptions, AwsOptions, GitHubOptions, ScopeOptions, TokenOptions};
-use app_token::aws::credentials::{Source, Wanted as WantedCredentials, profile_region};
+use app_token::aws::credentials::Source;
 use app_token::aws::keyring::KeyRing;
-use app_token::aws::kms_key::KmsKeyId;
 use app_token::aws::region::Region;
 use app_token::error::{Error, Result, problem};
 use app_token::github::ApiUrl;
 use app_token::host::{Env, Host};
 use app_token::http::client::Client;
 use app_token::jwt::AppId;
-use app_token::order::Order;
+use app_token::order::{self, App, Order, Signing};
 use app_token::permissions::Permissions;
 use app_token::scope::{Target, Wanted};
-
-/// GitHub's own API, where nothing else is named.
-const GITHUB: &str = "https://api.github.com";
 
 /// The whole order. `scope` stands in for the one among the options.
 ///
@@ -47,17 +43,41 @@ fn text(option: &Option<String>) -> &str {
     option.as_deref().map(str::trim).unwrap_or_default()
 }
 
+/// The library names inputs as the action has them; here they are options.
+fn dashed(error: Error) -> Error {
+    let input = !error.place.is_empty()
+        && error
+            .place
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b == b'-');
+    match input {
+        true => {
+            let option = format!("--{}", error.place);
+            error.at(option)
+        }
+        false => error,
+    }
+}
+
 /// The App: its client ID, else its numeric ID.
 ///
 /// # Errors
 /// [`problem::APP_ID_MISSING`] and [`problem::APP_ID_INVALID`].
 pub fn app(client_id: &Option<String>, app_id: &Option<String>) -> Result<AppId> {
-    let (name, id) = match (text(client_id), text(app_id)) {
-        ("", "") => return Err(Error::new(&problem::APP_ID_MISSING, "")),
-        ("", id) => ("--app-id", id),
-        (id, _) => ("--client-id", id),
+    let app = App {
+        client_id: text(client_id),
+        app_id: text(app_id),
     };
-    AppId::parse(id).map_err(|error| error.at(name))
+    app.read().map_err(dashed)
+}
+
+fn signing<'a>(keys: &'a str, aws: &'a AwsOptions) -> Signing<'a> {
+    Signing {
+        kms_key_id: keys,
+        region: text(&aws.aws_region),
+        role_to_assume: text(&aws.role_to_assume),
+        audience: text(&aws.aws_audience),
+    }
 }
 
 /// The keys, in order of preference.
@@ -65,15 +85,9 @@ pub fn app(client_id: &Option<String>, app_id: &Option<String>) -> Result<AppId>
 /// # Errors
 /// `kms-key-id-*`, `region-*`, [`problem::ENDPOINT_INVALID`].
 pub fn keys(app: &AppOptions, aws: &AwsOptions, host: &Host) -> Result<KeyRing> {
-    let keys = KmsKeyId::parse_list(&app.kms_key_id.join("\n"))
-        .map_err(|error| error.at("--kms-key-id"))?;
-    // A profile is only read where its region is needed: an ARN names its own.
-    let configured = if keys.iter().all(|key| key.region().is_some()) {
-        None
-    } else {
-        region(aws, host)?
-    };
-    KeyRing::new(keys, configured.as_ref(), &*host.env)
+    signing(&app.kms_key_id.join("\n"), aws)
+        .keys(host)
+        .map_err(dashed)
 }
 
 /// The region that is configured, if any: by the option, by the environment, by the profile.
@@ -81,10 +95,7 @@ pub fn keys(app: &AppOptions, aws: &AwsOptions, host: &Host) -> Result<KeyRing> 
 /// # Errors
 /// [`problem::REGION_INVALID`], [`problem::CREDENTIALS_SOURCE_BROKEN`].
 pub fn region(aws: &AwsOptions, host: &Host) -> Result<Option<Region>> {
-    match Region::configured(text(&aws.aws_region), &*host.env)? {
-        Some(region) => Ok(Some(region)),
-        None => profile_region(host),
-    }
+    order::region(text(&aws.aws_region), host).map_err(dashed)
 }
 
 /// Whose credentials. `region` is where STS is asked, if it has to be.
@@ -92,12 +103,7 @@ pub fn region(aws: &AwsOptions, host: &Host) -> Result<Option<Region>> {
 /// # Errors
 /// `credentials-*`.
 pub fn credentials(client: &Client, aws: &AwsOptions, region: Option<Region>) -> Result<Source> {
-    let wanted = WantedCredentials {
-        role_to_assume: text(&aws.role_to_assume),
-        audience: text(&aws.aws_audience),
-        region,
-    };
-    Source::choose(client, &wanted)
+    signing("", aws).source(client, region).map_err(dashed)
 }
 
 /// For whom and what, with a warning where that is broad.
@@ -148,36 +154,20 @@ fn unleveled(name: &str) -> Error {
 /// # Errors
 /// [`problem::API_URL_INVALID`].
 pub fn api(github: &GitHubOptions, env: &dyn Env) -> Result<ApiUrl> {
-    let (name, url) = match text(&github.github_api_url) {
-        "" => match env.var("GITHUB_API_URL") {
-            Some(url) => ("GITHUB_API_URL", url),
-            None => ("", GITHUB.to_owned()),
-        },
-        url => ("--github-api-url", url.to_owned()),
-    };
-    ApiUrl::parse(&url).map_err(|error| error.at(name))
+    order::api_url(text(&github.github_api_url), env).map_err(dashed)
 }
 
 /// A switch that the environment can set as well: absent and empty mean no.
 ///
 /// # Errors
 /// [`problem::BOOLEAN_INVALID`].
-pub fn switch(name: &str, value: &Option<String>) -> Result<bool> {
-    match text(value).to_ascii_lowercase().as_str() {
-        "" | "false" => Ok(false),
-        "true" => Ok(true),
-        other => Err(Error::new(
-            &problem::BOOLEAN_INVALID,
-            format!("{:?}", app_token::error::words(other)),
-        )
-        .at(name)),
-    }
+pub fn switch(name: &'static str, value: &Option<String>) -> Result<bool> {
+    order::switch(name, text(value))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeMap;
 
     fn scope(permissions: &[&str]) -> ScopeOptions {
         ScopeOptions {
@@ -221,23 +211,5 @@ mod tests {
 
     fn app_of(client: &str, id: &str) -> Result<AppId> {
         app(&Some(client.to_owned()), &Some(id.to_owned()))
-    }
-
-    #[test]
-    fn the_api_is_the_option_s_then_the_environment_s_then_github_s_own() {
-        let env: BTreeMap<_, _> = [(
-            "GITHUB_API_URL".to_owned(),
-            "https://ghe.example/api/v3".to_owned(),
-        )]
-        .into();
-        let of = |option: &str, env: &dyn Env| {
-            let options = GitHubOptions {
-                github_api_url: Some(option.to_owned()),
-            };
-            api(&options, env).unwrap().to_string()
-        };
-        assert_eq!(of("https://api.x.ghe.com/", &env), "https://api.x.ghe.com");
-        assert_eq!(of("", &env), "https://ghe.example/api/v3");
-        assert_eq!(of("", &BTreeMap::new()), GITHUB);
     }
 }
