@@ -1,5 +1,6 @@
 //! docs/troubleshooting.md has an entry for each problem of the library's catalogue, by its exact words,
 //! and none for a problem that is no more; docs/troubleshooting-cli.md the same for the command line's.
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 use app_token::error::problem;
 use std::collections::BTreeMap;
