@@ -1,5 +1,6 @@
-//! docs/troubleshooting.md has an entry for each problem of the catalogue, by its exact words, and none
-//! for a problem that is no more.
+//! docs/troubleshooting.md has an entry for each problem of the library's catalogue, by its exact words,
+//! and none for a problem that is no more; docs/troubleshooting-cli.md the same for the command line's.
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 use app_token::error::problem;
 use std::collections::BTreeMap;
@@ -40,20 +41,52 @@ fn differences(documented: &BTreeMap<String, String>, problems: &[(&str, &str)])
     differences
 }
 
+/// Holds a document in docs/ to a catalogue.
+fn check(document: &str, catalogue: &str, problems: &[(&str, &str)]) {
+    let documented = entries(&read(&format!("docs/{document}")));
+    assert!(!problems.is_empty());
+    let differences = differences(&documented, problems);
+    assert!(
+        differences.is_empty(),
+        "docs/{document} and the catalogue in {catalogue} differ:\n{}",
+        differences.join("\n")
+    );
+}
+
+fn read(path: &str) -> String {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    std::fs::read_to_string(format!("{root}/{path}")).unwrap()
+}
+
 #[test]
 fn every_problem_has_its_entry_and_every_entry_its_problem() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/troubleshooting.md");
-    let documented = entries(&std::fs::read_to_string(path).unwrap());
     let problems: Vec<_> = problem::ALL
         .iter()
         .map(|problem| (problem.summary, problem.code))
         .collect();
-    let differences = differences(&documented, &problems);
-    assert!(
-        differences.is_empty(),
-        "docs/troubleshooting.md and the catalogue in crates/app-token/src/error.rs differ:\n{}",
-        differences.join("\n")
+    check(
+        "troubleshooting.md",
+        "crates/app-token/src/error.rs",
+        &problems,
     );
+}
+
+/// A program's modules cannot be reached from here, so its catalogue is read as text: a line each of the
+/// form `NAME "code": "words",`.
+#[test]
+fn every_problem_of_the_command_line_has_its_entry_and_every_entry_its_problem() {
+    let path = "crates/cli/src/problem.rs";
+    let source = read(path);
+    let problems: Vec<_> = source
+        .lines()
+        .filter_map(|line| {
+            let (head, words) = line.trim().split_once("\": \"")?;
+            let (name, code) = head.split_once(" \"")?;
+            let is_name = name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+            is_name.then_some((words.strip_suffix("\",")?, code))
+        })
+        .collect();
+    check("troubleshooting-cli.md", path, &problems);
 }
 
 #[test]
