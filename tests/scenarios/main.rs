@@ -3,7 +3,9 @@
 mod api_url;
 mod aws;
 mod border;
+mod catalogue;
 mod clock;
+mod credentials;
 mod files;
 mod flow;
 mod github;
@@ -12,6 +14,7 @@ mod keys;
 mod limits;
 mod permissions;
 mod post;
+mod proxies;
 mod rate_limits;
 mod redirects;
 mod retries;
