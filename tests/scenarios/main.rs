@@ -1,5 +1,11 @@
 //! End-to-end scenarios: dist/ as the runner runs it, against the sandbox. One scenario a test.
 
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests are tests"
+)]
+
 mod api_url;
 mod aws;
 mod border;
