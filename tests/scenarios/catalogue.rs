@@ -41,7 +41,7 @@ fn every_error_has_a_scenario() {
             let title = &problem.summary[1..];
             let met =
                 |text: &&str| text.contains(&format!("problem::{name}")) || text.contains(title);
-            !SCENARIOS.iter().any(|text| met(&text))
+            !SCENARIOS.iter().any(met)
         })
         .map(|problem| problem.code)
         .collect();
