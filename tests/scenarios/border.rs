@@ -30,7 +30,7 @@ fn name(bytes: &mut &[u8]) -> String {
 
 /// The section with that number, without its head.
 fn section(module: &[u8], wanted: u8) -> &[u8] {
-    let mut rest = module.strip_prefix(b"\0asm\x01\0\0\0").expect("a module");
+    let mut rest = module.strip_prefix(b"\0asm\x01\0\0\0").unwrap();
     loop {
         let id = rest[0];
         rest = &rest[1..];

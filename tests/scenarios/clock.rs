@@ -162,19 +162,19 @@ fn a_ghes_that_wants_a_number_as_issuer_gets_one() {
 #[test]
 fn a_client_id_cannot_become_a_number_so_the_refusal_is_final() {
     let sandbox = Sandbox::builder().integer_issuer(true).start().unwrap();
-    let main = Job::new(&sandbox)
+    let error = Error::new(
+        &problem::APP_JWT_REFUSED,
+        "401: 'Issuer' claim ('iss') must be an Integer",
+    )
+    .advise(
+        "Set app-id to the App's number in place of the client ID: this GitHub takes nothing else.",
+    );
+    Job::new(&sandbox)
+        .input("app-id", "")
         .input("client-id", world::CLIENT_ID)
         .run()
-        .failure();
-    assert_eq!(
-        main.error().message.lines().next().unwrap(),
-        format!(
-            "GitHub refused the App's JWT: 401: 'Issuer' claim ('iss') must be an Integer ({})",
-            sandbox.github_url()
-        )
-    );
-    assert!(main.error().message.contains("app-id"), "{main}");
-    assert_eq!(calls(&sandbox).len(), 2, "{main}");
+        .fails(&error.at(sandbox.github_url()));
+    assert_eq!(calls(&sandbox), CORRECTED[..2]);
 }
 
 #[test]

@@ -115,8 +115,12 @@ fn a_retry_that_is_told_cannot_become_a_command() {
         Fault::aws("ThrottlingException", words),
     );
     let main = Job::new(&sandbox).run().success();
-    // The checks of every run see to the rest.
-    assert!(main.infos()[0].contains("ThrottlingException"), "{main}");
+    assert!(
+        main.infos()[0].starts_with(
+            "KMS Sign: 400 ThrottlingException ## [add-mask]hello ::stop-commands::x; try 2"
+        ),
+        "{main}"
+    );
     assert_eq!(main.masks().len(), 4);
 }
 

@@ -150,7 +150,7 @@ fn the_page_of_a_captive_portal_in_place_of_json_is_told() {
     let detail = |status: u16| {
         format!(
             "status {status}, text/html, not the JSON expected; it starts \
-             \"<html><head><title>{status}</title></head><body><h1>{status}</h1></bo\""
+             \"<html><head><title>{status}</title></head><body><h1>{status}</h1></bod\""
         )
     };
     for status in [200, 403, 404, 407] {
@@ -212,17 +212,18 @@ fn answers_that_are_not_what_they_should_be_are_told() {
 }
 
 #[test]
-fn an_expiry_that_is_no_time_is_told_and_the_token_not_lost() {
+fn a_token_whose_expiry_is_no_time_is_revoked_at_once() {
     let sandbox = Sandbox::start().unwrap();
     let answer = json!({"token": "ghs_forged-token", "expires_at": "soon", "permissions": {}});
     sandbox.fault(Call::Mint, When::Every, Fault::json(201, &answer));
+    let error = Error::new(&problem::GITHUB_UNUSABLE, "expires_at is \"soon\"")
+        .at(sandbox.github_url())
+        .because("the token in that answer is revoked again");
     let main = Job::new(&sandbox)
         .secret("forged token", "ghs_forged-token")
         .run()
-        .fails(
-            &Error::new(&problem::GITHUB_UNUSABLE, "expires_at is \"soon\"")
-                .at(sandbox.github_url()),
-        );
+        .fails(&error);
+    assert_eq!(times(&sandbox, Call::Revoke), 1);
     assert!(main.state.is_empty());
 }
 

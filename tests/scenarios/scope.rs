@@ -155,7 +155,15 @@ fn an_owner_that_would_change_the_url_is_refused() {
 #[test]
 fn a_repository_that_would_change_the_url_is_refused() {
     for name in [
-        "..", ".", "a/b/c", "repo a", "repo?x", "repo#x", "repo%2e", "my-org/", "/repo-a",
+        "..",
+        ".",
+        "my-org/b/c",
+        "repo a",
+        "repo?x",
+        "repo#x",
+        "repo%2e",
+        "my-org/",
+        "/repo-a",
     ] {
         refused(
             &[("repositories", name)],

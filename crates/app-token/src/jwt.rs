@@ -52,7 +52,8 @@ impl AppId {
         &self.0
     }
 
-    fn is_number(&self) -> bool {
+    /// Whether it is an app ID; a client ID starts with letters.
+    pub fn is_number(&self) -> bool {
         self.0.bytes().all(|b| b.is_ascii_digit())
     }
 }

@@ -101,7 +101,14 @@ impl Run<'_> {
                     });
                 }
                 Err(Refused::Clock { ahead, error }) => (error, ahead, IssuerForm::String),
-                Err(Refused::NumericIssuer(error)) => (error, 0, IssuerForm::Number),
+                Err(Refused::NumericIssuer(error)) if self.order.app.is_number() => {
+                    (error, 0, IssuerForm::Number)
+                }
+                Err(Refused::NumericIssuer(error)) => {
+                    return Err(error.advise(
+                        "Set app-id to the App's number in place of the client ID: this GitHub takes nothing else.",
+                    ));
+                }
                 Err(other) => return Err(other.into()),
             };
             // Once. A server that finds fault with the corrected JWT as well is not to be pleased.

@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rustls::{ServerConnection, StreamOwned};
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::call::{Call, Service};
 use crate::fault::{Fault, When, huge, with_wrong_types};
@@ -205,6 +205,7 @@ impl Server {
         while !self.stop.is_stopped() {
             if lock(&port.gate).shut {
                 listener = None;
+                let _held = hold(port.number.load(Ordering::SeqCst));
                 let mut gate = lock(&port.gate);
                 gate.is_shut = true;
                 port.changed.notify_all();
@@ -266,6 +267,15 @@ impl Server {
         }
         lock(&self.open).remove(&number);
     }
+}
+
+/// Keeps a port without listening: connections are refused, and nobody else, such as another sandbox
+/// of the same tests, is given the number meanwhile.
+fn hold(port: u16) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into())?;
+    Ok(socket)
 }
 
 fn bind(port: u16) -> io::Result<TcpListener> {
