@@ -79,10 +79,7 @@ impl Proxy {
                 let record = Arc::clone(&record);
                 thread::spawn(move || {
                     // A connection that fails is closed, which is all that its client can be told.
-                    if let Ok(Some(passed)) = relay(client, &target, &*change) {
-                        let mut record = record.lock().unwrap_or_else(PoisonError::into_inner);
-                        record.push(passed);
-                    }
+                    let _ = relay(client, &target, &*change, &record);
                 });
             }
         });
@@ -115,10 +112,15 @@ impl Drop for Proxy {
     }
 }
 
-/// One request and its answer; then the connection ends. `None` for a connection without a request.
-fn relay(mut client: TcpStream, target: &str, change: &Change) -> io::Result<Option<Passed>> {
+/// One request and its answer, which is recorded before the client has it; then the connection ends.
+fn relay(
+    mut client: TcpStream,
+    target: &str,
+    change: &Change,
+    record: &Mutex<Vec<Passed>>,
+) -> io::Result<()> {
     let Some(mut request) = read(&mut client)? else {
-        return Ok(None);
+        return Ok(());
     };
     change(&mut request);
     let mut head = format!("{} HTTP/1.1\r\n", request.what);
@@ -146,8 +148,11 @@ fn relay(mut client: TcpStream, target: &str, change: &Change) -> io::Result<Opt
             .collect(),
         body: String::from_utf8_lossy(body).into_owned(),
     };
-    client.write_all(&answer)?;
-    Ok(Some(passed))
+    record
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(passed);
+    client.write_all(&answer)
 }
 
 /// A request with its body; the clients here announce its length.
@@ -183,7 +188,7 @@ fn read(stream: &mut impl Read) -> io::Result<Option<Passing>> {
         }
     }
     Ok(Some(Passing {
-        what: what.trim_end_matches(" HTTP/1.1").to_owned(),
+        what: what.rsplit_once(' ').unwrap_or_default().0.to_owned(),
         headers,
         body,
     }))
