@@ -74,14 +74,14 @@ const COUNTERPARTS: &[Counterpart] = &[
         name: "openapi",
         title: "prism, with GitHub's own API description",
         covers: "every request that the action sends, every answer that the sandbox gives",
-        lacks: "error bodies of a status that the description does not list",
+        lacks: "answers of a status that the description does not list (most refusals); KMS and STS",
         run: openapi::run,
     },
     Counterpart {
         name: "lint",
         title: "zizmor, check-jsonschema, actionlint",
         covers: "action.yml and the workflows",
-        lacks: "",
+        lacks: "runner labels and permission scopes newer than this actionlint",
         run: lint::run,
     },
 ];
