@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.keywrap import aes_key_wrap_with_padding
 
 ENDPOINT, PROVIDER = sys.argv[1:3]
 REGION = "us-east-1"
-SUBJECT = "repo:my-org/repo-a:ref:refs/heads/main"
+# With the numeric ids that new and renamed repositories carry.
+SUBJECT = "repo:my-org@1001/repo-a@50001:ref:refs/heads/main"
 
 
 def client(service, **credentials):
@@ -122,6 +123,7 @@ ci_arn, ci = user("ci", allow("sts:AssumeRole", "*"))
 _, signer = user("signer", sign_one)
 _, stranger = user("stranger")
 _, tester = user("tester", allow("kms:Sign", "*"))
+_, admin = user("admin", allow("kms:*", "*"))
 signing_role = role("signing", trust({"Principal": {"AWS": ci_arn}, "Action": "sts:AssumeRole"}), sign_one)
 session = client(
     "sts", aws_access_key_id=ci["id"], aws_secret_access_key=ci["secret"]
@@ -147,6 +149,7 @@ json.dump(
             "signer": signer,
             "stranger": stranger,
             "tester": tester,
+            "admin": admin,
             "session": {
                 "id": session["AccessKeyId"],
                 "secret": session["SecretAccessKey"],
@@ -154,6 +157,7 @@ json.dump(
             },
         },
         "roles": {
+            "signing": signing_role,
             "fits": role("web", federated(SUBJECT), sign_one),
             "other-subject": role("other-subject", federated(SUBJECT + "-other"), sign_one),
             "other-audience": role("other-audience", federated(SUBJECT, "other"), sign_one),

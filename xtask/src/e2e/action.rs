@@ -117,10 +117,14 @@ impl<'a> Action<'a> {
         )
         .map_err(|error| fail(format!("PATH cannot be extended: {error}")))?;
         job.environment([("PATH", path.to_string_lossy())]);
-        let secrets = ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]
-            .iter()
-            .filter_map(|name| self.environment.get(*name).cloned())
-            .collect();
+        let secrets = [
+            "AWS_SECRET_ACCESS_KEY",
+            "AWS_SESSION_TOKEN",
+            "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+        ]
+        .iter()
+        .filter_map(|name| self.environment.get(*name).cloned())
+        .collect();
         let dist = self.tools.root().join("dist");
         let ran = job.run(&dist.join("main.js"), &BTreeMap::new())?;
         let done = Done {

@@ -1,7 +1,7 @@
 //! KMS, IAM and STS of others: ministack, which judges rights and keys, and moto, which judges
 //! signatures a second time.
 
-use std::process::Command;
+use std::{path::PathBuf, process::Command};
 
 use app_token_sandbox::{
     PrivateKey, PublicKey, Sandbox, TokenState,
@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     error::{Result, fail},
+    paths,
     process::{filter, output},
 };
 
@@ -34,6 +35,7 @@ pub struct Account {
     made: Value,
     /// The endpoint of KMS, IAM and STS.
     pub url: String,
+    folder: PathBuf,
     _server: Server,
 }
 
@@ -68,6 +70,7 @@ impl Account {
             made: serde_json::from_slice(&made)
                 .map_err(|error| fail(format!("the set-up gave no JSON: {error}")))?,
             url: server.url(),
+            folder,
             _server: server,
         })
     }
@@ -80,6 +83,11 @@ impl Account {
     /// The ARN of a key.
     pub fn key(&self, name: &str) -> String {
         self.text(&format!("/keys/{name}"))
+    }
+
+    /// The ARN of a role.
+    pub fn role(&self, name: &str) -> String {
+        self.text(&format!("/roles/{name}"))
     }
 
     /// An access key.
@@ -361,6 +369,7 @@ pub fn ministack(tools: &Tools, cases: &mut Cases) -> Result<()> {
         )?;
         same("requests", proxy.passed().len(), 1)
     });
+    web_identity(cases, &sandbox, &account, &base);
     cases.case("no token was left", || {
         let live = |token: &&app_token_sandbox::Token| token.state == TokenState::Live;
         same(
@@ -370,6 +379,65 @@ pub fn ministack(tools: &Tools, cases: &mut Cases) -> Result<()> {
         )
     });
     Ok(())
+}
+
+/// The runner's ID token in exchange for a role, whose trust policy fits it or does not.
+fn web_identity(cases: &mut Cases, sandbox: &Sandbox, account: &Account, base: &Action<'_>) {
+    let mut job = base.clone();
+    for (name, value) in sandbox.env_without_credentials() {
+        if name.starts_with("ACTIONS_ID_TOKEN_REQUEST_") {
+            job = job.env(&name, &value);
+        }
+    }
+    let role = |name: &str| account.role(name);
+    let assumes = |name: &str| job.clone().with("role-to-assume", &role(name));
+    let refused = "AWS STS refused to give the role";
+    let denied = "KMS denied kms:Sign on the key";
+    cases.case("a role whose trust policy fits the job signs", || {
+        works(sandbox, &assumes("fits"))
+    });
+    for (what, action, summary) in [
+        ("another subject", assumes("other-subject"), refused),
+        ("another audience", assumes("other-audience"), refused),
+        (
+            "an audience that was changed",
+            assumes("fits").with("aws-audience", "other"),
+            refused,
+        ),
+        (
+            "a role that may not sign",
+            assumes("fits-but-may-not-sign"),
+            denied,
+        ),
+    ] {
+        cases.case(&format!("{what} is told as `{summary}`"), || {
+            action.main()?.failed(summary, "AccessDenied")
+        });
+    }
+
+    // The same token from a file, as EKS gives it.
+    let file = |name: &str| -> Result<Action<'_>> {
+        let token = sandbox.id_token("sts.amazonaws.com");
+        let path = account.folder.join("web-identity-token");
+        paths::write(&path, token)?;
+        Ok(base
+            .clone()
+            .env("AWS_WEB_IDENTITY_TOKEN_FILE", &path.to_string_lossy())
+            .env("AWS_ROLE_ARN", &role(name)))
+    };
+    cases.case(
+        "a role whose trust policy fits the token in a file signs",
+        || works(sandbox, &file("fits")?),
+    );
+    cases.case(
+        "a file's token with another subject is told, with its source",
+        || {
+            file("other-subject")?.main()?.failed(
+                "a configured source of AWS credentials does not work",
+                "through the token in",
+            )
+        },
+    );
 }
 
 /// Changes the last digit.

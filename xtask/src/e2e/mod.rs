@@ -8,6 +8,7 @@
 mod action;
 mod aws;
 mod cases;
+mod cli;
 mod github;
 mod http;
 mod lint;
@@ -52,7 +53,7 @@ const COUNTERPARTS: &[Counterpart] = &[
     Counterpart {
         name: "aws",
         title: "ministack, a KMS with IAM and STS",
-        covers: "import and use of a key; a role with nothing but kms:Sign; wrong secrets, tampered requests, missing rights, keys in each wrong state",
+        covers: "import and use of a key; a role with nothing but kms:Sign; wrong secrets, tampered requests, missing rights, keys in each wrong state; web identity by trust policies that fit and that do not",
         lacks: "conditions on kms:SigningAlgorithm and kms:MessageType (they never match there), an alias judged as its key, the 4096-byte limit, signature and expiry of a web identity",
         run: aws::ministack,
     },
@@ -76,6 +77,13 @@ const COUNTERPARTS: &[Counterpart] = &[
         covers: "every request that the action sends, every answer that the sandbox gives",
         lacks: "answers of a status that the description does not list (most refusals); KMS and STS",
         run: openapi::run,
+    },
+    Counterpart {
+        name: "cli",
+        title: "ministack, openssl and git, for the program",
+        covers: "key import, doctor, create, revoke, exec, git-credential with git itself, key rotate and its undo; the imported key signs as openssl does with the PEM",
+        lacks: "smart HTTP, of which credentials know nothing",
+        run: cli::run,
     },
     Counterpart {
         name: "lint",
