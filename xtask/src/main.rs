@@ -15,6 +15,7 @@ mod ci;
 mod codegen;
 mod demo;
 mod dist;
+mod e2e;
 mod error;
 mod log;
 mod manifest;
@@ -48,6 +49,10 @@ commands:
         [--tls] [--rtt-kms 150ms] [--rtt-github 40ms]
       Times whole processes in turn: bare node, main, post, and another action's main. With round
       trips, through a relay that delays, beside the critical path.
+  e2e [--refresh] [NAME...]
+      Puts the action in front of software that others wrote (a runner, a KMS, a GitHub, GitHub's API
+      description, linters), installed into target/e2e. --refresh takes the pins and the description
+      anew.
   ci
       Runs every check that a change must pass.
 ";
@@ -74,6 +79,7 @@ fn run(arguments: &[String]) -> Result<()> {
         "bench" => bench::run(rest),
         "ci" => ci::run(rest),
         "demo" => demo::run(rest),
+        "e2e" => e2e::run(rest),
         "dist" => dist::run(rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");

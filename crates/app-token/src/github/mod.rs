@@ -273,7 +273,7 @@ impl GitHub<'_> {
             422 if says("permissions requested are not granted") => {
                 Refused::Permissions(error(&problem::PERMISSION_NOT_GRANTED))
             }
-            422 if says("repository that does not exist or is not accessible") => {
+            422 if says("repositor") && says("not accessible") => {
                 Refused::Repositories(error(&problem::REPOSITORY_NOT_IN_INSTALLATION))
             }
             _ => Refused::Other(error(&problem::GITHUB_REQUEST_REFUSED)),
