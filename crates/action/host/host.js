@@ -16,36 +16,35 @@ const VISIBLE = new RegExp(`^(?:${[
   'AWS_(?:USE_FIPS_ENDPOINT|USE_DUALSTACK_ENDPOINT|CA_BUNDLE)', 'SSL_CERT_FILE', 'NODE_EXTRA_CA_CERTS',
   'HOME', 'USERPROFILE', '[Hh][Tt][Tt][Pp][Ss]?_[Pp][Rr][Oo][Xx][Yy]', '[Nn][Oo]_[Pp][Rr][Oo][Xx][Yy]',
 ].join('|')})$`);
-const BODY_LIMIT = 1024 * 1024;
 
 module.exports = (phase) => {
-  const answers = new Map(); // id -> bytes that the module has yet to take
-  const running = new Map(); // id -> how to give it up
-  const ahead = new Map(); // origin -> connections opened ahead of need
-  const agents = new Map(); // origin -> agent, which keeps its connections open
+  const answers = new Map(); // number -> bytes that the module has yet to take
+  const running = new Map(); // number -> how to give up what it stands for
+  const streams = new Map(); // number -> a stream, and what came in on it
   const contexts = new Map(); // names of files -> what they make Node trust
-  let permitted; // the origins that may be reached, named once by the module
+  let permitted; // the hosts and ports that may be reached, named once by the module
   let module;
 
   const bytes = (at, length) => Buffer.from(module.memory.buffer, at, length);
   const text = (at, length) => bytes(at, length).toString();
   const put = (id, value) => { answers.set(id, Buffer.from(value)); return answers.get(id).length; };
-  const wake = (id, value) => { if (running.delete(id)) guard(() => module.wake(id, put(id, value))); };
-  // The module tells of its own panics before it traps; whatever else ends it must be told here.
-  const guard = (work) => {
-    try { work(); } catch (error) {
-      if (process.exitCode === undefined) fs.writeSync(1, `::${phase ? 'warning' : 'error'}::app_token.wasm could not run: ${error.message}\n`);
-      host.exit(phase ? 0 : 1);
-    }
-  };
   const coded = (code, message) => Object.assign(new Error(message), { code });
 
-  const key = ({ secure, authority }) => `${secure ? 'https' : 'http'}://${authority}`;
+  // The module tells of its own failures; whatever else ends it must be told here.
+  const lost = (why) => {
+    fs.writeSync(1, `::${phase ? 'warning' : 'error'}::app_token.wasm could not do its work: ${why}\n`);
+    process.exit(phase ? 0 : 1);
+  };
+  const guard = (work) => { try { work(); } catch (error) { lost(error.message); } };
+  const wake = (id, value, failed = 0) => {
+    if (running.delete(id)) guard(() => module.wake(id, put(id, value), failed));
+  };
+  const fail = (id, { code, message }) => wake(id, `${code}\n${message || code}`, 1);
 
   // Node's own certificates and those in these files. Read and parsed once: there are many.
   const trusting = (tls, files) => {
     const name = files.join(', ');
-    if (!contexts.has(name)) {
+    if (files.length && !contexts.has(name)) {
       try {
         const ca = [...tls.rootCertificates, ...files.map((file) => fs.readFileSync(file, 'utf8'))];
         contexts.set(name, tls.createSecureContext({ ca }));
@@ -54,50 +53,41 @@ module.exports = (phase) => {
     return contexts.get(name);
   };
 
-  // One connection, through the proxy if there is one; TLS is spoken to the end.
-  const open = async (target) => {
-    const { secure, host, port, authority, proxy, ca } = target;
-    for (const to of proxy ? [target, proxy] : [target]) {
-      if (!permitted?.has(key(to))) throw coded('APP_FORBIDDEN', `${key(to)} was not named beforehand`);
-    }
-    const tls = secure || proxy?.secure ? require('node:tls') : null;
-    const net = require('node:net');
-    const secureContext = tls && ca.length ? trusting(tls, ca) : undefined;
-    const dial = (to, over) => new Promise((resolve, reject) => {
-      const servername = net.isIP(to.host) ? undefined : to.host;
-      const options = { host: to.host, port: to.port, noDelay: true };
-      const socket = to.secure
-        ? tls.connect({ ...(over ? { socket: over } : options), host: to.host, servername, secureContext })
-        : over ?? net.connect(options);
-      if (!to.secure && over) return resolve(socket);
-      socket.once('error', reject);
-      socket.once(to.secure ? 'secureConnect' : 'connect', () => { socket.off('error', reject); resolve(socket); });
-    });
-    if (!proxy) return dial({ secure, host, port });
-    const tunnel = await dial(proxy);
-    const end = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-    await new Promise((resolve, reject) => {
-      const headers = { host: end, ...(proxy.authorization && { 'proxy-authorization': proxy.authorization }) };
-      const request = require('node:http')
-        .request({ method: 'CONNECT', path: end, headers, agent: false, createConnection: () => tunnel });
-      request.once('error', reject);
-      request.once('connect', ({ statusCode, statusMessage }) => statusCode === 200 ? resolve()
-        : (tunnel.destroy(), reject(coded('APP_PROXY', `the proxy says ${statusCode} ${statusMessage}`))));
-      request.end();
-    });
-    return dial({ secure, host, port }, tunnel);
+  const deliver = (stream) => {
+    const { waiting: id, chunks, error, ended } = stream;
+    if (!id || !(chunks.length || error || ended)) return;
+    stream.waiting = 0;
+    if (chunks.length) wake(id, Buffer.concat(chunks.splice(0)));
+    else if (error) fail(id, error);
+    else wake(id, '');
   };
 
-  const agentFor = (target) => {
-    let agent = agents.get(key(target));
-    if (!agent) {
-      agent = new (require('node:http').Agent)({ keepAlive: true });
-      agent.createConnection = (_, done) => {
-        (ahead.get(key(target))?.shift() ?? open(target)).then((socket) => done(null, socket), done);
-      };
-      agents.set(key(target), agent);
-    }
-    return agent;
+  // Opens stream `number`, over another socket if there is one, and wakes `id`.
+  const begin = (id, number, hop, over) => {
+    running.set(id, () => {});
+    try {
+      if (!permitted?.has(`${hop.host} ${hop.port}`)) {
+        throw coded('APP_FORBIDDEN', `${hop.host}:${hop.port} was not named beforehand`);
+      }
+      const net = require('node:net');
+      const to = { host: hop.host, port: hop.port, noDelay: true };
+      let socket;
+      if (hop.secure) {
+        const tls = require('node:tls');
+        const servername = net.isIP(hop.host) ? undefined : hop.host;
+        const secureContext = trusting(tls, hop.ca);
+        socket = tls.connect({ ...to, socket: over, servername, secureContext, ALPNProtocols: ['http/1.1'] });
+      } else socket = net.connect(to);
+      const stream = { socket, chunks: [], waiting: 0 };
+      streams.set(number, stream);
+      socket.once(hop.secure ? 'secureConnect' : 'connect', () => wake(id, ''));
+      socket.on('error', (error) => { stream.error = error; fail(id, error); deliver(stream); });
+      socket.on('close', () => {
+        fail(id, coded('ECONNRESET', 'the connection was closed before it stood'));
+        stream.ended = true;
+        deliver(stream);
+      });
+    } catch (error) { fail(id, error); }
   };
 
   const host = {
@@ -117,67 +107,41 @@ module.exports = (phase) => {
       catch (error) { return -put(0, error.message); }
     },
     permit: (at, length) => {
-      if (permitted) throw new Error('the origins are named already');
+      if (permitted) throw new Error('what may be reached is named already');
       permitted = new Set(text(at, length).split('\n'));
     },
-    connect: (at, length) => {
-      const target = JSON.parse(text(at, length));
-      const socket = open(target);
-      socket.catch(() => {});
-      ahead.set(key(target), [...(ahead.get(key(target)) ?? []), socket]);
+    open: (id, at, length) => begin(id, id, JSON.parse(text(at, length))),
+    secure: (id, number, at, length) => {
+      const { socket } = streams.get(number);
+      socket.removeAllListeners('data').removeAllListeners('end').removeAllListeners('close');
+      begin(id, number, JSON.parse(text(at, length)), socket);
     },
-    send: (id, at, length) => {
-      const { method, path, headers, body, ...target } = JSON.parse(text(at, length));
-      const fail = ({ code, message }) => reply({ code: String(code), message: message || String(code) });
-      const reply = (head, chunks = []) => {
-        const start = Buffer.from(JSON.stringify(head));
-        const size = Buffer.alloc(4);
-        size.writeUInt32LE(start.length);
-        wake(id, Buffer.concat([size, start, ...chunks]));
-      };
-      const request = require('node:http').request({
-        method, path, agent: agentFor(target), host: target.host, port: target.port,
-        headers: { host: target.authority, ...headers, ...(body && { 'content-length': Buffer.byteLength(body) }) },
-      });
-      running.set(id, () => request.destroy());
-      request.on('error', fail);
-      request.on('response', (response) => {
-        const chunks = [];
-        let size = 0;
-        response.on('data', (chunk) => {
-          chunks.push(chunk);
-          if ((size += chunk.length) > BODY_LIMIT) {
-            fail(coded('APP_TOO_LARGE', ''));
-            request.destroy();
-          }
-        });
-        response.on('error', fail);
-        response.on('close', () => fail(coded('ECONNRESET', 'the connection broke before the answer was whole')));
-        response.on('end', () => response.complete
-          && reply({ status: response.statusCode, headers: pairs(response.rawHeaders) }, chunks));
-      });
-      request.end(body);
+    write: (number, at, length) => { streams.get(number)?.socket.write(Buffer.from(bytes(at, length))); },
+    receive: (id, number) => {
+      const stream = streams.get(number);
+      running.set(id, () => { stream.waiting = 0; });
+      stream.waiting = id;
+      if (!stream.socket.listenerCount('data')) {
+        stream.socket.on('data', (chunk) => { stream.chunks.push(chunk); deliver(stream); });
+        stream.socket.on('end', () => { stream.ended = true; deliver(stream); });
+      }
+      deliver(stream);
     },
+    close: (number) => { streams.get(number)?.socket.destroy(); streams.delete(number); },
     sleep: (id, milliseconds) => {
       const timer = setTimeout(() => wake(id, ''), milliseconds);
       running.set(id, () => clearTimeout(timer));
     },
     cancel: (id) => {
-      const stop = running.get(id);
+      running.get(id)?.();
       running.delete(id);
       answers.delete(id);
-      stop?.();
     },
     take: (id, at) => { answers.get(id)?.copy(bytes(at)); answers.delete(id); },
-    exit: (status) => {
-      process.exitCode = status;
-      for (const stop of running.values()) stop();
-      running.clear();
-      for (const agent of agents.values()) agent.destroy();
-      for (const sockets of ahead.values()) for (const socket of sockets) socket.then((it) => it.destroy(), () => {});
-    },
+    exit: (status) => process.exit(status),
   };
 
+  process.once('beforeExit', () => lost('it waits for something that never comes'));
   guard(() => {
     const wasm = new WebAssembly.Module(fs.readFileSync(path.join(__dirname, 'app_token.wasm')));
     module = new WebAssembly.Instance(wasm, { host }).exports;
@@ -185,5 +149,3 @@ module.exports = (phase) => {
     module.start(phase, put(0, JSON.stringify(environment)));
   });
 };
-
-const pairs = (raw) => raw.flatMap((name, at) => (at % 2 ? [] : [[name.toLowerCase(), raw[at + 1]]]));

@@ -15,9 +15,9 @@ use crate::run::{Phase, run};
 use app_token::clock::{Clock, UnixTime};
 use app_token::host::{FileError, Files, Host, Log, Random};
 use app_token::http::url::Origin;
-use app_token::http::{Fault, FaultKind, Request, Response, Route, Transport};
+use app_token::http::wire::{Hop, Sockets, Stream, Wire};
+use app_token::http::{Fault, FaultKind};
 use futures_util::future::LocalBoxFuture;
-use serde::Deserialize;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -42,12 +42,18 @@ mod host {
         pub fn read(path: *const u8, length: usize) -> i32;
         /// Adds text to a file; gives 0, or the negative length of the error's text.
         pub fn append(path: *const u8, path_length: usize, text: *const u8, length: usize) -> i32;
-        /// Names the origins, one a line, that may be reached; a second call is refused.
+        /// Names the hosts and ports, one pair a line, that may be reached; a second call is refused.
         pub fn permit(origins: *const u8, length: usize);
-        /// Opens a connection ahead of need.
-        pub fn connect(target: *const u8, length: usize);
-        /// Sends a request and wakes `id` with the answer.
-        pub fn send(id: u32, request: *const u8, length: usize);
+        /// Opens a stream, described as JSON, and wakes `id`, which stands for the stream from then on.
+        pub fn open(id: u32, hop: *const u8, length: usize);
+        /// Speaks TLS on the stream from here on, and wakes `id`.
+        pub fn secure(id: u32, stream: u32, hop: *const u8, length: usize);
+        /// Sends bytes on the stream.
+        pub fn write(stream: u32, bytes: *const u8, length: usize);
+        /// Wakes `id` with the next bytes of the stream, with none at its end.
+        pub safe fn receive(id: u32, stream: u32);
+        /// Closes the stream.
+        pub safe fn close(stream: u32);
         /// Wakes `id` after so many milliseconds.
         pub safe fn sleep(id: u32, milliseconds: f64);
         /// Gives up what `id` stands for.
@@ -68,7 +74,7 @@ thread_local! {
 /// Something that the host was asked for.
 #[derive(Default)]
 struct Slot {
-    answer: Option<Zeroizing<Vec<u8>>>,
+    answer: Option<Result<Zeroizing<Vec<u8>>, Fault>>,
     waker: Option<Waker>,
 }
 
@@ -83,7 +89,7 @@ pub extern "C" fn start(phase: u32, environment: usize) {
         .is_some_and(|value| value == "1");
     let log = Rc::new(Commands::new(print, debug));
     let host = Host {
-        transport: Rc::new(Node),
+        transport: Rc::new(Wire::new(Node)),
         clock: Rc::new(Node),
         env: Rc::new(variables.clone()),
         files: Rc::new(Node),
@@ -95,10 +101,16 @@ pub extern "C" fn start(phase: u32, environment: usize) {
     poll();
 }
 
-/// Tells that what `id` stands for is there: `take(id)` copies `length` bytes.
+/// Tells that what `id` stands for is there: `take(id)` copies `length` bytes, which are an error's code
+/// and words, a line each, if `failed` is not 0.
 #[unsafe(no_mangle)]
-pub extern "C" fn wake(id: u32, length: usize) {
-    let answer = taken(id, length);
+pub extern "C" fn wake(id: u32, length: usize, failed: u32) {
+    let bytes = taken(id, length);
+    let answer = if failed == 0 {
+        Ok(bytes)
+    } else {
+        Err(fault(&String::from_utf8_lossy(&bytes)))
+    };
     let waker = WAITING.with_borrow_mut(|waiting| {
         // Given up in the meantime: nobody is interested.
         let slot = waiting.get_mut(&id)?;
@@ -160,7 +172,7 @@ impl Pending {
 }
 
 impl Future for Pending {
-    type Output = Zeroizing<Vec<u8>>;
+    type Output = Result<Zeroizing<Vec<u8>>, Fault>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         WAITING.with_borrow_mut(|waiting| {
@@ -199,7 +211,8 @@ impl Clock for Node {
         let pending = Pending::new();
         host::sleep(pending.0, duration.as_secs_f64() * 1000.0);
         Box::pin(async move {
-            pending.await;
+            // A timer does not fail.
+            let _ = pending.await;
         })
     }
 }
@@ -233,107 +246,76 @@ fn outcome(length: i32) -> Result<String, FileError> {
     }
 }
 
-impl Transport for Node {
-    fn send(
-        &self,
-        request: &Request,
-        route: &Route,
-    ) -> LocalBoxFuture<'static, Result<Response, Fault>> {
-        let headers: serde_json::Map<String, serde_json::Value> = request
-            .headers
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), value.expose().into()))
-            .collect();
-        let mut head = target(&request.url.origin, route);
-        head["method"] = request.method.as_str().into();
-        head["path"] = if request.url.path.is_empty() {
-            "/"
-        } else {
-            &request.url.path
-        }
-        .into();
-        head["headers"] = headers.into();
-        head["body"] = request.body.expose().into();
-        let head = Zeroizing::new(head.to_string());
+impl Sockets for Node {
+    fn open(&self, hop: &Hop) -> LocalBoxFuture<'static, Result<Rc<dyn Stream>, Fault>> {
+        let described = describe(hop);
         let pending = Pending::new();
-        // SAFETY: pointer and length are those of `head`, which the host copies before it returns.
-        unsafe { host::send(pending.0, head.as_ptr(), head.len()) };
-        Box::pin(async move { answer(&pending.await) })
+        let stream = NodeStream(pending.0);
+        // SAFETY: pointer and length are those of `described`, which the host reads before it returns.
+        unsafe { host::open(pending.0, described.as_ptr(), described.len()) };
+        Box::pin(async move {
+            pending.await?;
+            Ok(Rc::new(stream) as Rc<dyn Stream>)
+        })
     }
 
     fn permit(&self, origins: &[Origin]) {
-        let origins = origins
+        let pairs: Vec<String> = origins
             .iter()
-            .map(Origin::to_string)
-            .collect::<Vec<_>>()
-            .join("\n");
-        // SAFETY: pointer and length are those of `origins`, which the host copies before it returns.
-        unsafe { host::permit(origins.as_ptr(), origins.len()) }
-    }
-
-    fn connect(&self, origin: &Origin, route: &Route) {
-        let target = target(origin, route).to_string();
-        // SAFETY: pointer and length are those of `target`, which the host copies before it returns.
-        unsafe { host::connect(target.as_ptr(), target.len()) }
+            .map(|origin| format!("{} {}", origin.host, origin.port))
+            .collect();
+        let pairs = pairs.join("\n");
+        // SAFETY: pointer and length are those of `pairs`, which the host reads before it returns.
+        unsafe { host::permit(pairs.as_ptr(), pairs.len()) }
     }
 }
 
-/// Where a connection goes, for the host.
-fn target(origin: &Origin, route: &Route) -> serde_json::Value {
-    let proxy = route.proxy.as_ref().map(|proxy| {
-        serde_json::json!({
-            "secure": proxy.origin.secure,
-            "host": proxy.origin.host,
-            "port": proxy.origin.port,
-            "authority": proxy.origin.authority(),
-            "authorization": proxy.authorization.as_ref().map(|secret| secret.expose()),
-        })
-    });
-    serde_json::json!({
-        "secure": origin.secure,
-        "host": origin.host,
-        "port": origin.port,
-        "authority": origin.authority(),
-        "proxy": proxy,
-        "ca": route.ca_files,
-    })
+/// A stream that the host holds.
+struct NodeStream(u32);
+
+impl Drop for NodeStream {
+    fn drop(&mut self) {
+        host::close(self.0);
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Head {
-    Answer {
-        status: u16,
-        headers: Vec<(String, String)>,
-    },
+impl Stream for NodeStream {
+    fn secure(&self, hop: &Hop) -> LocalBoxFuture<'static, Result<(), Fault>> {
+        let described = describe(hop);
+        let pending = Pending::new();
+        // SAFETY: pointer and length are those of `described`, which the host reads before it returns.
+        unsafe { host::secure(pending.0, self.0, described.as_ptr(), described.len()) };
+        Box::pin(async move { pending.await.map(drop) })
+    }
+
+    fn write(&self, bytes: &[u8]) {
+        // SAFETY: pointer and length are those of `bytes`, which the host copies before it returns.
+        unsafe { host::write(self.0, bytes.as_ptr(), bytes.len()) }
+    }
+
+    fn receive(&self) -> LocalBoxFuture<'static, Result<Zeroizing<Vec<u8>>, Fault>> {
+        let pending = Pending::new();
+        host::receive(pending.0, self.0);
+        Box::pin(pending)
+    }
+}
+
+/// Where a stream goes, for the host.
+fn describe(hop: &Hop) -> String {
+    let Hop {
+        host,
+        port,
+        secure,
+        ca_files,
+    } = hop;
+    serde_json::json!({ "host": host, "port": port, "secure": secure, "ca": ca_files }).to_string()
+}
+
+fn fault(text: &str) -> Fault {
+    let (code, words) = text.split_once('\n').unwrap_or((text, text));
     Fault {
-        code: String,
-        message: String,
-    },
-}
-
-/// An answer, as the host writes it: the length of a head, the head as JSON, the body.
-fn answer(bytes: &[u8]) -> Result<Response, Fault> {
-    let unreadable = || Fault {
-        kind: FaultKind::Broken,
-        words: "the host's answer is unreadable".to_owned(),
-    };
-    let (length, rest) = bytes.split_at_checked(4).ok_or_else(unreadable)?;
-    let length = length
-        .iter()
-        .rev()
-        .fold(0, |sum, byte| sum << 8 | usize::from(*byte));
-    let (head, body) = rest.split_at_checked(length).ok_or_else(unreadable)?;
-    match serde_json::from_slice(head).map_err(|_| unreadable())? {
-        Head::Answer { status, headers } => Ok(Response {
-            status,
-            headers,
-            body: body.to_vec().into(),
-        }),
-        Head::Fault { code, message } => Err(Fault {
-            kind: kind(&code),
-            words: message,
-        }),
+        kind: kind(code),
+        words: words.to_owned(),
     }
 }
 
@@ -355,8 +337,6 @@ fn kind(code: &str) -> FaultKind {
         "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
     ];
     match code {
-        "APP_PROXY" => FaultKind::Proxy,
-        "APP_TOO_LARGE" => FaultKind::TooLarge,
         "APP_CA" => FaultKind::CaBundle,
         "APP_FORBIDDEN" => FaultKind::Forbidden,
         code if CERTIFICATE.contains(&code) || code.starts_with("UNABLE_TO_GET_ISSUER_CERT") => {

@@ -1,11 +1,13 @@
 //! One request and its answer, and the trait through which they travel.
 //!
 //! [`client`] adds what makes a request safe to rely on (deadlines, retries, redirects); [`network`]
-//! says which proxy and which certificates apply; [`url`] is where a request goes.
+//! says which proxy and which certificates apply; [`url`] is where a request goes;
+//! [`wire`] speaks HTTP/1.1 over whatever byte streams a platform has.
 
 pub mod client;
 pub mod network;
 pub mod url;
+pub mod wire;
 
 use crate::secret::Secret;
 use futures_util::future::LocalBoxFuture;
