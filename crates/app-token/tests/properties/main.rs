@@ -442,7 +442,10 @@ proptest! {
         let mut bytes = if interim { b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n".to_vec() } else { Vec::new() };
         bytes.extend(b"HTTP/1.1 200 OK\r\nX-One: two\r\n");
         match &chunks {
-            None => bytes.extend(format!("content-length: {}\r\n\r\n", body.len()).bytes()),
+            None => {
+                bytes.extend(format!("content-length: {}\r\n\r\n", body.len()).bytes());
+                bytes.extend(&body);
+            }
             Some(sizes) => {
                 bytes.extend(b"Transfer-Encoding: Chunked\r\n\r\n");
                 let mut rest = &body[..];
