@@ -40,7 +40,12 @@ const END: &str = "
 fn text() -> String {
     let mut text = START.to_owned();
     let cells = ROWS.len() * Step::ALL.len() * Hits::ALL.len();
-    let _ = writeln!(text, "\n{} faults at {} calls, {cells} cells:\n", ROWS.len(), Step::ALL.len());
+    let _ = writeln!(
+        text,
+        "\n{} faults at {} calls, {cells} cells:\n",
+        ROWS.len(),
+        Step::ALL.len()
+    );
     let names: Vec<&str> = Step::ALL.into_iter().map(Step::name).collect();
     let _ = writeln!(text, "| Fault | Hits | {} |", names.join(" | "));
     let _ = writeln!(text, "|---|---|{}", "---|".repeat(names.len()));
@@ -51,7 +56,13 @@ fn text() -> String {
                 .zip(row.courses)
                 .map(|(step, course): (Step, Course)| told(step, expected(course, hits)))
                 .collect();
-            let _ = writeln!(text, "| {} | {} | {} |", row.name, hits.name(), cells.join(" | "));
+            let _ = writeln!(
+                text,
+                "| {} | {} | {} |",
+                row.name,
+                hits.name(),
+                cells.join(" | ")
+            );
         }
     }
     text + END + &crate::killed::document()
@@ -68,7 +79,9 @@ pub fn check() -> Result<(), Failed> {
     if found == text {
         return Ok(());
     }
-    Err("docs/fault-matrix.md is not what the table gives; write it anew with \
+    Err(
+        "docs/fault-matrix.md is not what the table gives; write it anew with \
          FAULTS_BLESS=1 cargo test --test faults -- document"
-        .into())
+            .into(),
+    )
 }

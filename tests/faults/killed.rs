@@ -47,7 +47,10 @@ const MOMENTS: [Moment; 8] = [
     Moment {
         saved: true,
         minted: true,
-        ..moment("tries whether the token is usable", Call::InstallationRepositories)
+        ..moment(
+            "tries whether the token is usable",
+            Call::InstallationRepositories,
+        )
     },
     Moment {
         saved: true,
@@ -67,7 +70,9 @@ pub fn trials() -> Vec<Trial> {
     for moment in &MOMENTS {
         for signal in SIGNALS {
             let name = format!("killed: SIG{signal} while it {}", moment.name);
-            trials.push(Trial::test(name, move || at(moment, signal).map_err(Failed::from)));
+            trials.push(Trial::test(name, move || {
+                at(moment, signal).map_err(Failed::from)
+            }));
         }
     }
     let name = "killed: SIGKILL the moment the mint's answer is out";
@@ -82,7 +87,10 @@ fn at(moment: &Moment, signal: &str) -> Result<(), String> {
         false => Fault::Hang,
     };
     sandbox.fault(moment.call, When::Every, fault);
-    let running = job(&sandbox).input("wait-until-usable", "true").input("git-identity", "true").start();
+    let running = job(&sandbox)
+        .input("wait-until-usable", "true")
+        .input("git-identity", "true")
+        .start();
     let there = |requests: &[Exchange]| requests.iter().any(|request| request.call == moment.call);
     let come = sandbox.wait_for(SOON, there);
     // The request is recorded before the token of a mint is.
@@ -97,25 +105,47 @@ fn at(moment: &Moment, signal: &str) -> Result<(), String> {
     check(come && made, "it came as far as it should", &main)?;
     check(main.status != Some(0), "it did not end well", &main)?;
     check(main.outputs.is_empty(), "later steps get nothing", &main)?;
-    check(!main.state.is_empty() == moment.saved, "the state is written if and only if it is expected", &main)?;
+    check(
+        !main.state.is_empty() == moment.saved,
+        "the state is written if and only if it is expected",
+        &main,
+    )?;
 
     sandbox.clear_faults();
     let post = main.post();
     revoked(&sandbox, &main, &post)?;
-    let lost = sandbox.tokens().iter().filter(|token| token.state == TokenState::Live).count();
-    check(lost == usize::from(moment.delayed), "only a token that nobody was told of stays", &main)
+    let lost = sandbox
+        .tokens()
+        .iter()
+        .filter(|token| token.state == TokenState::Live)
+        .count();
+    check(
+        lost == usize::from(moment.delayed),
+        "only a token that nobody was told of stays",
+        &main,
+    )
 }
 
 /// Post revokes what the state holds, and asks nobody where it holds nothing.
 fn revoked(sandbox: &Sandbox, main: &Run<'_>, post: &Run<'_>) -> Result<(), String> {
-    check(post.warnings().is_empty(), "post has nothing to warn of", post)?;
+    check(
+        post.warnings().is_empty(),
+        "post has nothing to warn of",
+        post,
+    )?;
     let sent = times(sandbox, Call::Revoke);
-    check(sent == usize::from(!main.state.is_empty()), "post revokes what was saved", post)?;
+    check(
+        sent == usize::from(!main.state.is_empty()),
+        "post revokes what was saved",
+        post,
+    )?;
     match main.state.get("token") {
         None => Ok(()),
         Some(saved) => {
             let tokens = sandbox.tokens();
-            let gone = tokens.iter().any(|token| token.value == saved && token.state == TokenState::Revoked);
+            let gone = tokens
+                .iter()
+                .any(|token| token.value == saved && token.state == TokenState::Revoked);
             check(gone, "the saved token is dead", post)
         }
     }
@@ -137,15 +167,25 @@ fn window() -> Result<(), String> {
         let sandbox = Sandbox::start().map_err(|error| error.to_string())?;
         let running = Job::new(&sandbox).start();
         let until = std::time::Instant::now() + SOON;
-        while !sandbox.tokens().iter().any(|token| token.delivered) && std::time::Instant::now() < until {
+        while !sandbox.tokens().iter().any(|token| token.delivered)
+            && std::time::Instant::now() < until
+        {
             std::hint::spin_loop();
         }
         std::thread::sleep(Duration::from_millis(try_number as u64 / 3));
         let main = running.kill();
         let post = main.post();
         revoked(&sandbox, &main, &post)?;
-        let alive = sandbox.tokens().iter().filter(|token| token.state == TokenState::Live).count();
-        check(alive == usize::from(main.state.is_empty()), "a token in the state is dead", &post)?;
+        let alive = sandbox
+            .tokens()
+            .iter()
+            .filter(|token| token.state == TokenState::Live)
+            .count();
+        check(
+            alive == usize::from(main.state.is_empty()),
+            "a token in the state is dead",
+            &post,
+        )?;
         let counter = if main.state.is_empty() { &LOST } else { &SAVED };
         counter.fetch_add(1, Ordering::SeqCst);
     }
@@ -157,7 +197,9 @@ pub fn seen() -> String {
     let (saved, lost) = (SAVED.load(Ordering::SeqCst), LOST.load(Ordering::SeqCst));
     match saved + lost {
         0 => String::new(),
-        all => format!("killed within 0 to 3 ms after the mint's answer went out, the state was there {saved} of {all} times\n"),
+        all => format!(
+            "killed within 0 to 3 ms after the mint's answer went out, the state was there {saved} of {all} times\n"
+        ),
     }
 }
 
@@ -174,7 +216,13 @@ pub fn document() -> String {
             (false, true) => "has nothing to revoke; the token dies within the hour",
             (false, false) => "has nothing to revoke",
         };
-        let _ = writeln!(text, "| {} | {} | {} | {post} |", moment.name, yes(moment.saved), yes(moment.minted));
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {post} |",
+            moment.name,
+            yes(moment.saved),
+            yes(moment.minted)
+        );
     }
     text.push_str(
         "\nBetween the moment GitHub makes a token and the moment its answer is here nobody can save it: that \

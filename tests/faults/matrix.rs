@@ -75,9 +75,7 @@ pub enum Course {
     Done,
 }
 
-use Course::{
-    Done, Final, Followed, Handshake, HandshakeOfNext, Passes, PassesInPost, Refused,
-};
+use Course::{Done, Final, Followed, Handshake, HandshakeOfNext, Passes, PassesInPost, Refused};
 
 /// One fault, and what comes of it for each [`Step`].
 pub struct Row {
@@ -260,7 +258,14 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         name: "bad TLS certificate",
-        courses: [Handshake, Handshake, Handshake, Handshake, HandshakeOfNext, Handshake],
+        courses: [
+            Handshake,
+            Handshake,
+            Handshake,
+            Handshake,
+            HandshakeOfNext,
+            Handshake,
+        ],
         make: |_, _| Fault::BadCertificate,
         says: CERTIFICATE,
         says_of_aws: CERTIFICATE,
@@ -268,7 +273,14 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         name: "wrong host name",
-        courses: [Handshake, Handshake, Handshake, Handshake, HandshakeOfNext, Handshake],
+        courses: [
+            Handshake,
+            Handshake,
+            Handshake,
+            Handshake,
+            HandshakeOfNext,
+            Handshake,
+        ],
         make: |_, _| Fault::WrongHost,
         says: CERTIFICATE,
         says_of_aws: CERTIFICATE,
@@ -321,7 +333,10 @@ fn secret_first(step: Step, _: &Sandbox) -> Fault {
         ),
         Step::Kms => (200, format!("{{\"Signature\":\"{CUT_TOKEN}\",\"KeyId\":")),
         Step::LookUp => (200, format!("{{\"id\":10001,\"secret\":\"{CUT_TOKEN}\",")),
-        Step::Mint => (201, format!("{{\"token\":\"{CUT_TOKEN}\",\"expires_at\":\"2")),
+        Step::Mint => (
+            201,
+            format!("{{\"token\":\"{CUT_TOKEN}\",\"expires_at\":\"2"),
+        ),
         Step::Revoke => (200, format!("{{\"token\":\"{CUT_TOKEN}\",")),
     };
     Fault::Answer {
@@ -373,7 +388,11 @@ pub fn expected(course: Course, hits: Hits) -> Expected {
         (Followed, Hits::Every) => (false, 4, 0),
         (Done, _) => (true, 1, 0),
     };
-    Expected { good, requests, retries }
+    Expected {
+        good,
+        requests,
+        retries,
+    }
 }
 
 /// The longest that main may take when one server never answers, and that post may take.
@@ -391,7 +410,9 @@ pub fn trials() -> Vec<Trial> {
                 let trial = Trial::test(name.clone(), move || {
                     let outcome = cell(row, step, course, hits);
                     let text = outcome.clone().unwrap_or_else(|_| "FAILED".to_owned());
-                    SEEN.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), text);
+                    SEEN.lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .insert(name.clone(), text);
                     outcome.map(drop).map_err(Failed::from)
                 });
                 trials.push(trial.with_ignored_flag(slow));
@@ -431,7 +452,11 @@ pub fn seen() -> String {
 
 /// A job that makes all six calls.
 pub fn job(sandbox: &Sandbox) -> Job<'_> {
-    let role = format!("arn:aws:iam::{}:role/{}", world::ACCOUNT_ID, world::SIGNER_ROLE);
+    let role = format!(
+        "arn:aws:iam::{}:role/{}",
+        world::ACCOUNT_ID,
+        world::SIGNER_ROLE
+    );
     Job::new(sandbox)
         .without_credentials()
         .input("role-to-assume", &role)
@@ -472,8 +497,16 @@ fn cell(row: &Row, step: Step, course: Course, hits: Hits) -> Result<String, Str
     if step == Step::Revoke {
         judge(&post, &sandbox, row, step, expected)?;
     }
-    let strangers = sandbox.requests().iter().filter(|request| request.service == TRAP).count();
-    check(strangers == 0, "no request follows a redirect to another host", &main)?;
+    let strangers = sandbox
+        .requests()
+        .iter()
+        .filter(|request| request.service == TRAP)
+        .count();
+    check(
+        strangers == 0,
+        "no request follows a redirect to another host",
+        &main,
+    )?;
     tokens(&sandbox, &main, &post, row, step, course, hits)?;
     Ok(told(step, expected))
 }
@@ -490,10 +523,20 @@ pub fn told(step: Step, expected: Expected) -> String {
 }
 
 /// The outcome of the phase that was hit.
-fn judge(run: &Run<'_>, sandbox: &Sandbox, row: &Row, step: Step, expected: Expected) -> Result<(), String> {
+fn judge(
+    run: &Run<'_>,
+    sandbox: &Sandbox,
+    row: &Row,
+    step: Step,
+    expected: Expected,
+) -> Result<(), String> {
     let post = step == Step::Revoke;
     let sent = times(sandbox, step.call());
-    let retried = run.infos().iter().filter(|line| line.contains("; try ") && line.contains(" of 4 in ")).count();
+    let retried = run
+        .infos()
+        .iter()
+        .filter(|line| line.contains("; try ") && line.contains(" of 4 in "))
+        .count();
     let counted = format!("{} requests (seen: {sent})", expected.requests);
     check(sent == expected.requests, &counted, run)?;
     let counted = format!("{} further tries told (seen: {retried})", expected.retries);
@@ -502,16 +545,40 @@ fn judge(run: &Run<'_>, sandbox: &Sandbox, row: &Row, step: Step, expected: Expe
     if expected.good {
         check(run.status == Some(0), "it goes well", run)?;
         check(complaints.is_empty(), "nobody complains", run)?;
-        return check(post != run.outputs.get("token").is_some(), "main has a token", run);
+        return check(
+            post != run.outputs.get("token").is_some(),
+            "main has a token",
+            run,
+        );
     }
-    check(run.status == Some(i32::from(!post)), "it fails as it should", run)?;
-    check(run.outputs.is_empty() && run.state.is_empty(), "nothing is handed on", run)?;
+    check(
+        run.status == Some(i32::from(!post)),
+        "it fails as it should",
+        run,
+    )?;
+    check(
+        run.outputs.is_empty() && run.state.is_empty(),
+        "nothing is handed on",
+        run,
+    )?;
     check(complaints.len() == 1, "there is one complaint", run)?;
     let complaint = &complaints[0];
-    let says = if step.is_aws() { row.says_of_aws } else { row.says };
+    let says = if step.is_aws() {
+        row.says_of_aws
+    } else {
+        row.says
+    };
     let what = format!("the complaint says one of {says:?}");
-    check(says.iter().any(|words| complaint.message.contains(words)), &what, run)?;
-    check(!complaint.title.is_empty() && complaint.message.contains("\nhint: "), "it says what to do", run)
+    check(
+        says.iter().any(|words| complaint.message.contains(words)),
+        &what,
+        run,
+    )?;
+    check(
+        !complaint.title.is_empty() && complaint.message.contains("\nhint: "),
+        "it says what to do",
+        run,
+    )
 }
 
 /// Each token that was made is revoked, or it is told what became of it.
@@ -527,18 +594,26 @@ fn tokens(
     let tokens = sandbox.tokens();
     let lost = tokens.iter().filter(|token| !token.delivered).count();
     // An answer that was lost on its way may have carried a token that nobody knows.
-    let told_of = main.infos().iter().filter(|line| line.starts_with("mint of the token: ")).count()
+    let told_of = main
+        .infos()
+        .iter()
+        .filter(|line| line.starts_with("mint of the token: "))
+        .count()
         + main.errors().len();
     check(lost <= told_of, "each answer that was lost is told", main)?;
     let may_be_lost = step == Step::Mint && course != Done;
     check(lost == 0 || may_be_lost, "no token is lost", main)?;
-    let alive = tokens.iter().filter(|token| token.delivered && token.state == TokenState::Live).count();
+    let alive = tokens
+        .iter()
+        .filter(|token| token.delivered && token.state == TokenState::Live)
+        .count();
     let expected = expected(course, hits);
     // A server that says that the token is gone is believed, once.
     let believed = step == Step::Revoke && row.name == "401";
     let reported = !post.warnings().is_empty() || believed;
     check(
-        alive == usize::from(step == Step::Revoke && (!expected.good || believed)) && (alive == 0 || reported),
+        alive == usize::from(step == Step::Revoke && (!expected.good || believed))
+            && (alive == 0 || reported),
         "each token that was delivered is revoked, or post says that it is not",
         post,
     )
@@ -546,8 +621,16 @@ fn tokens(
 
 /// Parts of a secret give away what is in them: no stretch of it may show.
 fn hides(run: &Run<'_>, sandbox: &Sandbox) -> Result<(), String> {
-    let told: String = run.stdout.lines().filter(|line| !line.starts_with("::add-mask::")).collect();
-    let mut secrets: Vec<String> = sandbox.tokens().into_iter().map(|token| token.value).collect();
+    let told: String = run
+        .stdout
+        .lines()
+        .filter(|line| !line.starts_with("::add-mask::"))
+        .collect();
+    let mut secrets: Vec<String> = sandbox
+        .tokens()
+        .into_iter()
+        .map(|token| token.value)
+        .collect();
     secrets.push(CUT_TOKEN.to_owned());
     for secret in secrets {
         for part in secret.as_bytes().windows(12) {
@@ -559,5 +642,9 @@ fn hides(run: &Run<'_>, sandbox: &Sandbox) -> Result<(), String> {
 }
 
 pub fn check(holds: bool, what: &str, run: &Run<'_>) -> Result<(), String> {
-    if holds { Ok(()) } else { Err(format!("not so: {what}\n{run}")) }
+    if holds {
+        Ok(())
+    } else {
+        Err(format!("not so: {what}\n{run}"))
+    }
 }

@@ -25,8 +25,13 @@ pub fn trials() -> Vec<Trial> {
     let seed = number("FAULTS_SEED").unwrap_or(SEED);
     let long = number("FAULTS_SOAK").map_or(LONG, |count| count as usize);
     vec![
-        Trial::test("soak: short", move || soak(SHORT, seed).map_err(Failed::from)),
-        Trial::test("soak: long", move || soak(long, seed.wrapping_add(1)).map_err(Failed::from)).with_ignored_flag(true),
+        Trial::test("soak: short", move || {
+            soak(SHORT, seed).map_err(Failed::from)
+        }),
+        Trial::test("soak: long", move || {
+            soak(long, seed.wrapping_add(1)).map_err(Failed::from)
+        })
+        .with_ignored_flag(true),
     ]
 }
 
@@ -85,14 +90,19 @@ fn soak(runs: usize, seed: u64) -> Result<(), String> {
             scope.spawn(|| {
                 loop {
                     let number = next.fetch_add(1, Ordering::SeqCst);
-                    let failed = failure.lock().map(|failure| failure.is_some()).unwrap_or(true);
+                    let failed = failure
+                        .lock()
+                        .map(|failure| failure.is_some())
+                        .unwrap_or(true);
                     if number >= runs || failed {
                         return;
                     }
                     // Each run has dice of its own, so that their order does not matter.
                     let dice = Dice(seed ^ (number as u64).wrapping_mul(0xD134_2543_DE82_EF95));
                     let outcome = std::panic::catch_unwind(|| once(dice, number, &ledger));
-                    let outcome = outcome.unwrap_or_else(|_| Err("a check of every run failed, see above".to_owned()));
+                    let outcome = outcome.unwrap_or_else(|_| {
+                        Err("a check of every run failed, see above".to_owned())
+                    });
                     if let (Err(why), Ok(mut failure)) = (outcome, failure.lock()) {
                         *failure = Some(format!("run {number} of seed {seed}: {why}"));
                     }
@@ -104,7 +114,12 @@ fn soak(runs: usize, seed: u64) -> Result<(), String> {
         return Err(why);
     }
     let of = |count: &AtomicUsize| count.load(Ordering::SeqCst);
-    let (minted, revoked, lost, reported) = (of(&ledger.minted), of(&ledger.revoked), of(&ledger.lost), of(&ledger.reported));
+    let (minted, revoked, lost, reported) = (
+        of(&ledger.minted),
+        of(&ledger.revoked),
+        of(&ledger.lost),
+        of(&ledger.reported),
+    );
     println!(
         "{runs} runs in {} s, {} with a token: {minted} tokens minted, {revoked} revoked, \
          {reported} that post could not revoke and said so, {lost} whose answer was lost (dead within the hour)",
@@ -131,11 +146,19 @@ fn once(mut dice: Dice, number: usize, ledger: &Ledger) -> Result<(), String> {
         sandbox.fault(step.call(), when, fault);
     };
     let with_role = dice.roll(2) == 0;
-    let steps = if with_role { &Step::ALL[..5] } else { &Step::ALL[2..5] };
+    let steps = if with_role {
+        &Step::ALL[..5]
+    } else {
+        &Step::ALL[2..5]
+    };
     for _ in 0..dice.roll(3) {
         hit(&mut dice, steps);
     }
-    let job: Job<'_> = if with_role { job(&sandbox) } else { Job::new(&sandbox).limit(Duration::from_secs(100)) };
+    let job: Job<'_> = if with_role {
+        job(&sandbox)
+    } else {
+        Job::new(&sandbox).limit(Duration::from_secs(100))
+    };
     let main = job.run();
     sandbox.clear_faults();
     sandbox.accept(Service::GitHub);
@@ -145,15 +168,29 @@ fn once(mut dice: Dice, number: usize, ledger: &Ledger) -> Result<(), String> {
     let post = main.post();
 
     let tokens = sandbox.tokens();
-    let count = |wanted: fn(&app_token_sandbox::Token) -> bool| tokens.iter().filter(|token| wanted(token)).count();
+    let count = |wanted: fn(&app_token_sandbox::Token) -> bool| {
+        tokens.iter().filter(|token| wanted(token)).count()
+    };
     let revoked = count(|token| token.state == TokenState::Revoked);
     let lost = count(|token| token.state == TokenState::Live && !token.delivered);
     let alive = count(|token| token.state == TokenState::Live && token.delivered);
     let reported = post.warnings().len();
-    check(alive <= 1 && reported >= alive, &format!("run {number}: each token that lives on is reported"), &post)?;
-    check(main.status == Some(0) || alive == 0, "a run that failed leaves no token that it was given", &main)?;
+    check(
+        alive <= 1 && reported >= alive,
+        &format!("run {number}: each token that lives on is reported"),
+        &post,
+    )?;
+    check(
+        main.status == Some(0) || alive == 0,
+        "a run that failed leaves no token that it was given",
+        &main,
+    )?;
     let ok = main.status == Some(0);
-    check(!ok || main.outputs.get("token").is_some(), "a run that went well has a token", &main)?;
+    check(
+        !ok || main.outputs.get("token").is_some(),
+        "a run that went well has a token",
+        &main,
+    )?;
     for (counter, count) in [
         (&ledger.minted, tokens.len()),
         (&ledger.revoked, revoked),

@@ -3,6 +3,7 @@
 use crate::job::{Job, Phase};
 use crate::redaction;
 use crate::runner::{Annotation, Command, Entries, Line};
+use app_token::error::Error;
 use std::fmt;
 use std::time::Duration;
 
@@ -43,6 +44,24 @@ impl<'a> Run<'a> {
         assert_eq!(self.status, Some(1), "{self}");
         assert_eq!(self.errors().len(), 1, "{self}");
         assert!(self.outputs.is_empty(), "{self}");
+        self
+    }
+
+    /// It must have failed with exactly this error: status 1, one annotation, every word of it, no outputs.
+    #[track_caller]
+    pub fn fails(self, error: &Error) -> Self {
+        let run = self.failure();
+        assert_eq!(run.error().message, error.report(), "{run}");
+        assert_eq!(run.error().title, capitalised(error.problem.summary));
+        run
+    }
+
+    /// Of post: the token must have been left alone for exactly this reason.
+    #[track_caller]
+    pub fn warns(self, error: &Error) -> Self {
+        assert_eq!(self.status, Some(0), "{self}");
+        assert_eq!(self.warning().message, error.report(), "{self}");
+        assert_eq!(self.warning().title, "The token was not revoked");
         self
     }
 
@@ -95,6 +114,16 @@ impl<'a> Run<'a> {
                 Line::Command(_) => None,
             })
             .collect()
+    }
+
+    /// `GITHUB_OUTPUT` as it is.
+    pub fn output_file(&self) -> String {
+        String::from_utf8_lossy(&self.output_file).into_owned()
+    }
+
+    /// `GITHUB_STATE` as it is.
+    pub fn state_file(&self) -> String {
+        String::from_utf8_lossy(&self.state_file).into_owned()
     }
 
     fn commands(&self, name: &str) -> impl Iterator<Item = &Command> {
@@ -220,6 +249,12 @@ impl<'a> Run<'a> {
             }
         }
     }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(char::to_uppercase);
+    first.into_iter().flatten().chain(letters).collect()
 }
 
 /// All that a failed test should show; without the files, which hold the token.

@@ -29,7 +29,7 @@ const STEPS: &[(&str, Step)] = &[
     ("archive", |_| archive::run(&[])),
     ("demo", |_| demo::run(&[])),
     ("tests", |root| {
-        cargo(root, &["test", "--locked", "--workspace"])
+        cargo(root, &["test", "--locked", "--workspace", "--no-fail-fast"])
     }),
 ];
 

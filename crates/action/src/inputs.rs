@@ -1,17 +1,10 @@
 //! What the workflow wrote, as the runner hands it over: `INPUT_` and the name in upper case, hyphens
 //! kept. Every input that action.yml declares is set, empty where the workflow says nothing.
 
-use app_token::aws::credentials;
-use app_token::aws::keyring::KeyRing;
-use app_token::aws::kms_key::KmsKeyId;
-use app_token::aws::region::Region;
-use app_token::error::{Error, Result, problem, words};
-use app_token::github::ApiUrl;
+use app_token::error::Result;
 use app_token::http::client::Client;
-use app_token::jwt::AppId;
-use app_token::mint::Order;
-use app_token::permissions::Permissions;
-use app_token::scope::{Target, Wanted};
+use app_token::order::{App, Asked, Order, Signing, switch};
+use app_token::scope::Wanted;
 use std::collections::BTreeMap;
 
 /// The inputs that are read, but for the permissions. action.yml declares these and no others; a check
@@ -62,73 +55,43 @@ impl Job {
     /// One problem for each way in which an input, or the environment, can be wrong.
     pub fn read(variables: &Variables, client: &Client) -> Result<Self> {
         let input = |name: &str| input(variables, name);
-        let at = |name: &'static str| {
-            move |error: Error| {
-                if error.place.is_empty() {
-                    error.at(name)
-                } else {
-                    error
-                }
-            }
-        };
-
-        let app = match (input("client-id"), input("app-id")) {
-            ("", "") => return Err(Error::new(&problem::APP_ID_MISSING, "")),
-            ("", id) => AppId::parse(id).map_err(at("app-id"))?,
-            (id, _) => AppId::parse(id).map_err(at("client-id"))?,
-        };
-        let keys = KmsKeyId::parse_list(input("kms-key-id")).map_err(at("kms-key-id"))?;
-        let wanted = Wanted {
-            owner: input("owner"),
-            repositories: input("repositories"),
-            repository_ids: input("repository-ids"),
-            enterprise: input("enterprise"),
-            installation_id: input("installation-id"),
-            current: variables
-                .get("GITHUB_REPOSITORY")
-                .map_or("", String::as_str),
-        };
-        let (target, too_wide) = Target::from_wanted(&wanted)?;
-        let (permissions, unknown) = Permissions::parse(permissions(variables))?;
-        let api = match input("github-api-url") {
-            "" => variables.get("GITHUB_API_URL").map_or("", |url| url.trim()),
-            url => url,
-        };
-        let api = ApiUrl::parse(if api.is_empty() {
-            "https://api.github.com"
-        } else {
-            api
-        })
-        .map_err(at("github-api-url"))?;
-        let skip_revoke = switch("skip-token-revoke", input("skip-token-revoke"))?;
-        let wait_until_usable = switch("wait-until-usable", input("wait-until-usable"))?;
-        let git_identity = switch("git-identity", input("git-identity"))?;
-        let region = match Region::configured(input("aws-region"), variables)? {
-            None if keys.iter().any(|key| key.region().is_none()) => {
-                credentials::profile_region(&client.host)?
-            }
-            region => region,
-        };
-        let keys = KeyRing::new(keys, region.as_ref(), variables)?;
-        let wanted = credentials::Wanted {
-            role_to_assume: input("role-to-assume"),
-            audience: input("aws-audience"),
-            region: keys.keys().first().map(|key| key.region.clone()),
-        };
-        let credentials = credentials::Source::choose(client, &wanted)?;
-        Ok(Self {
-            order: Order {
-                app,
-                keys,
-                credentials,
-                target,
-                permissions,
-                api,
+        let asked = Asked {
+            app: App {
+                client_id: input("client-id"),
+                app_id: input("app-id"),
             },
+            signing: Signing {
+                kms_key_id: input("kms-key-id"),
+                region: input("aws-region"),
+                role_to_assume: input("role-to-assume"),
+                audience: input("aws-audience"),
+            },
+            scope: Wanted {
+                owner: input("owner"),
+                repositories: input("repositories"),
+                repository_ids: input("repository-ids"),
+                enterprise: input("enterprise"),
+                installation_id: input("installation-id"),
+                current: variables
+                    .get("GITHUB_REPOSITORY")
+                    .map_or("", String::as_str),
+            },
+            permissions: permissions(variables).collect(),
+            api_url: input("github-api-url"),
+        };
+        let switch = |name| switch(name, input(name));
+        let (skip_revoke, wait_until_usable, git_identity) = (
+            switch("skip-token-revoke")?,
+            switch("wait-until-usable")?,
+            switch("git-identity")?,
+        );
+        let (order, warnings) = Order::read(client, &asked)?;
+        Ok(Self {
+            order,
             skip_revoke,
             wait_until_usable,
             git_identity,
-            warnings: too_wide.into_iter().chain(unknown).collect(),
+            warnings,
         })
     }
 }
@@ -148,13 +111,4 @@ fn permissions(variables: &Variables) -> impl Iterator<Item = (&str, &str)> {
             .eq_ignore_ascii_case(PERMISSION)
             .then(|| (&name[PERMISSION.len()..], level.as_str()))
     })
-}
-
-/// A switch, as YAML writes one.
-fn switch(name: &'static str, text: &str) -> Result<bool> {
-    match text.to_ascii_lowercase().as_str() {
-        "true" => Ok(true),
-        "false" | "" => Ok(false),
-        _ => Err(Error::new(&problem::BOOLEAN_INVALID, format!("{:?}", words(text))).at(name)),
-    }
 }

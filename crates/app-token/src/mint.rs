@@ -1,52 +1,18 @@
 //! The use case: from an order to a token. One signature, one look-up, one mint.
 
-use crate::aws::credentials::Source;
-use crate::aws::keyring::{KeyRing, Signed};
+use crate::aws::keyring::Signed;
 use crate::error::{Error, Result};
 use crate::github::installation::{self, Installation};
 use crate::github::token::{self, Token};
-use crate::github::{ApiUrl, GitHub, Refused};
+use crate::github::{GitHub, Refused};
 use crate::http::client::{Client, Limits};
-use crate::http::url::Origin;
-use crate::jwt::{self, AppId, IssuerForm};
-use crate::permissions::Permissions;
-use crate::scope::{Account, InstallationId, Repositories, Target};
+use crate::jwt::{self, IssuerForm};
+use crate::order::Order;
+use crate::scope::{Account, InstallationId, Repositories};
 use crate::secret::Secret;
 use futures_util::future::join;
 use std::cell::RefCell;
 use std::time::Duration;
-
-/// Everything that decides what token is made, and how.
-#[derive(Debug)]
-pub struct Order {
-    /// Whose token.
-    pub app: AppId,
-    /// Which keys may sign.
-    pub keys: KeyRing,
-    /// Whose credentials ask for the signature.
-    pub credentials: Source,
-    /// For whom and what.
-    pub target: Target,
-    /// What it may do.
-    pub permissions: Permissions,
-    /// Where GitHub is.
-    pub api: ApiUrl,
-}
-
-impl Order {
-    /// Every origin that this order may lead to, and whether it is one of AWS's.
-    pub fn origins(&self) -> impl Iterator<Item = (Origin, bool)> {
-        let keys = self
-            .keys
-            .keys()
-            .iter()
-            .map(|key| (key.endpoint.origin.clone(), true));
-        [(self.api.url().origin.clone(), false)]
-            .into_iter()
-            .chain(keys)
-            .chain(self.credentials.origins())
-    }
-}
 
 /// The token, and how it came about.
 #[derive(Debug)]

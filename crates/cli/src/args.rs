@@ -55,7 +55,13 @@ pub struct Cli {
     pub command: Command,
 
     /// Tell of every request, without secrets.
-    #[arg(short, long, global = true, conflicts_with = "quiet", help_heading = "Messages")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        conflicts_with = "quiet",
+        help_heading = "Messages"
+    )]
     pub verbose: bool,
 
     /// Tell of errors and warnings alone.
@@ -106,16 +112,34 @@ pub enum Command {
 #[derive(Args, Clone, Debug, Default)]
 pub struct AppOptions {
     /// The App's client ID, from its settings page.
-    #[arg(long, env = "APP_TOKEN_CLIENT_ID", value_name = "ID", hide_env_values = true, help_heading = "App and key")]
+    #[arg(
+        long,
+        env = "APP_TOKEN_CLIENT_ID",
+        value_name = "ID",
+        hide_env_values = true,
+        help_heading = "App and key"
+    )]
     pub client_id: Option<String>,
 
     /// The App's numeric ID, where there is no client ID (which wins).
-    #[arg(long, env = "APP_TOKEN_APP_ID", value_name = "ID", hide_env_values = true, help_heading = "App and key")]
+    #[arg(
+        long,
+        env = "APP_TOKEN_APP_ID",
+        value_name = "ID",
+        hide_env_values = true,
+        help_heading = "App and key"
+    )]
     pub app_id: Option<String>,
 
     /// The KMS key: a key id, a key ARN, alias/NAME or an alias ARN. Several, by commas, in order of
     /// preference: the next takes over where one cannot sign.
-    #[arg(long, env = "APP_TOKEN_KMS_KEY_ID", value_name = "KEY", hide_env_values = true, help_heading = "App and key")]
+    #[arg(
+        long,
+        env = "APP_TOKEN_KMS_KEY_ID",
+        value_name = "KEY",
+        hide_env_values = true,
+        help_heading = "App and key"
+    )]
     pub kms_key_id: Vec<String>,
 }
 
@@ -123,15 +147,33 @@ pub struct AppOptions {
 #[derive(Args, Clone, Debug, Default)]
 pub struct AwsOptions {
     /// The region of keys that are not named by an ARN [else: AWS_REGION, AWS_DEFAULT_REGION].
-    #[arg(long, env = "APP_TOKEN_AWS_REGION", value_name = "REGION", hide_env_values = true, help_heading = "AWS")]
+    #[arg(
+        long,
+        env = "APP_TOKEN_AWS_REGION",
+        value_name = "REGION",
+        hide_env_values = true,
+        help_heading = "AWS"
+    )]
     pub aws_region: Option<String>,
 
     /// A role to assume with the OIDC token of a GitHub Actions job.
-    #[arg(long, env = "APP_TOKEN_ROLE_TO_ASSUME", value_name = "ARN", hide_env_values = true, help_heading = "AWS")]
+    #[arg(
+        long,
+        env = "APP_TOKEN_ROLE_TO_ASSUME",
+        value_name = "ARN",
+        hide_env_values = true,
+        help_heading = "AWS"
+    )]
     pub role_to_assume: Option<String>,
 
     /// The audience of that OIDC token.
-    #[arg(long, env = "APP_TOKEN_AWS_AUDIENCE", value_name = "TEXT", hide_env_values = true, help_heading = "AWS")]
+    #[arg(
+        long,
+        env = "APP_TOKEN_AWS_AUDIENCE",
+        value_name = "TEXT",
+        hide_env_values = true,
+        help_heading = "AWS"
+    )]
     pub aws_audience: Option<String>,
 }
 
@@ -147,27 +189,65 @@ pub struct GitHubOptions {
 #[derive(Args, Clone, Debug, Default)]
 pub struct ScopeOptions {
     /// The user or organisation that the App is installed on.
-    #[arg(long, env = "APP_TOKEN_OWNER", value_name = "LOGIN", hide_env_values = true, help_heading = "What the token is for")]
+    #[arg(
+        long,
+        env = "APP_TOKEN_OWNER",
+        value_name = "LOGIN",
+        hide_env_values = true,
+        help_heading = "What the token is for"
+    )]
     pub owner: Option<String>,
 
     /// Repositories, as NAME or OWNER/NAME, by commas or by repeating the option.
-    #[arg(short, long, env = "APP_TOKEN_REPOSITORIES", value_name = "NAMES", hide_env_values = true, help_heading = "What the token is for")]
+    #[arg(
+        short,
+        long,
+        env = "APP_TOKEN_REPOSITORIES",
+        value_name = "NAMES",
+        hide_env_values = true,
+        help_heading = "What the token is for"
+    )]
     pub repositories: Vec<String>,
 
     /// Repositories by their numbers.
-    #[arg(long, env = "APP_TOKEN_REPOSITORY_IDS", value_name = "IDS", hide_env_values = true, help_heading = "What the token is for")]
+    #[arg(
+        long,
+        env = "APP_TOKEN_REPOSITORY_IDS",
+        value_name = "IDS",
+        hide_env_values = true,
+        help_heading = "What the token is for"
+    )]
     pub repository_ids: Vec<String>,
 
     /// The enterprise that the App is installed on.
-    #[arg(long, env = "APP_TOKEN_ENTERPRISE", value_name = "SLUG", hide_env_values = true, help_heading = "What the token is for")]
+    #[arg(
+        long,
+        env = "APP_TOKEN_ENTERPRISE",
+        value_name = "SLUG",
+        hide_env_values = true,
+        help_heading = "What the token is for"
+    )]
     pub enterprise: Option<String>,
 
     /// The installation by its number; saves the look-up.
-    #[arg(long, env = "APP_TOKEN_INSTALLATION_ID", value_name = "ID", hide_env_values = true, help_heading = "What the token is for")]
+    #[arg(
+        long,
+        env = "APP_TOKEN_INSTALLATION_ID",
+        value_name = "ID",
+        hide_env_values = true,
+        help_heading = "What the token is for"
+    )]
     pub installation_id: Option<String>,
 
     /// A permission and its level, such as contents=read; by commas or by repeating the option.
-    #[arg(short, long = "permission", env = "APP_TOKEN_PERMISSIONS", value_name = "NAME=LEVEL", hide_env_values = true, help_heading = "What the token is for")]
+    #[arg(
+        short,
+        long = "permission",
+        env = "APP_TOKEN_PERMISSIONS",
+        value_name = "NAME=LEVEL",
+        hide_env_values = true,
+        help_heading = "What the token is for"
+    )]
     pub permissions: Vec<String>,
 }
 
@@ -277,7 +357,13 @@ pub struct GitCredential {
     pub no_cache: bool,
 
     /// The host that git talks to, where it does not follow from the API's URL.
-    #[arg(long, env = "APP_TOKEN_GIT_HOST", value_name = "HOST[:PORT]", hide_env_values = true, help_heading = "GitHub")]
+    #[arg(
+        long,
+        env = "APP_TOKEN_GIT_HOST",
+        value_name = "HOST[:PORT]",
+        hide_env_values = true,
+        help_heading = "GitHub"
+    )]
     pub git_host: Option<String>,
 
     /// What git wants. Other words are ignored, as git's protocol asks.
@@ -375,7 +461,7 @@ The private key is wrapped here and can only be unwrapped by KMS; it is in no ar
 log. If the import fails half-way, the same command goes on from there: the alias is made last, so
 that no key looks ready and is not.
 
-Rights needed: kms:CreateKey, TagResource, ListKeys, DescribeKey, ListResourceTags,
+Rights needed: kms:CreateKey, TagResource, ListKeys, ListAliases, DescribeKey, ListResourceTags,
 GetParametersForImport, ImportKeyMaterial, GetPublicKey, Sign, GetKeyPolicy, PutKeyPolicy, CreateAlias;
 with --multi-region also kms:ReplicateKey and iam:CreateServiceLinkedRole.";
 
@@ -420,11 +506,21 @@ pub struct KeyRotate {
     pub import: ImportOptions,
 
     /// The App's client ID, to check the key against GitHub.
-    #[arg(long, env = "APP_TOKEN_CLIENT_ID", value_name = "ID", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "APP_TOKEN_CLIENT_ID",
+        value_name = "ID",
+        hide_env_values = true
+    )]
     pub client_id: Option<String>,
 
     /// The App's numeric ID, where there is no client ID.
-    #[arg(long, env = "APP_TOKEN_APP_ID", value_name = "ID", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "APP_TOKEN_APP_ID",
+        value_name = "ID",
+        hide_env_values = true
+    )]
     pub app_id: Option<String>,
 
     #[command(flatten)]
@@ -497,6 +593,11 @@ pub struct PolicyOptions {
     #[arg(long, value_name = "ID")]
     pub repository_id: Vec<String>,
 
+    /// What the claim sub must look like, where it does not follow from --repository; * stands for
+    /// anything. AWS wants this claim in every trust policy for GitHub's provider.
+    #[arg(long, value_name = "TEXT")]
+    pub subject: Vec<String>,
+
     /// The workflow that must be running, with its ref; * stands for anything.
     #[arg(long, value_name = "REF")]
     pub job_workflow_ref: Vec<String>,
@@ -510,7 +611,11 @@ pub struct PolicyOptions {
     pub audience: String,
 
     /// The OIDC provider's host; another one on GitHub Enterprise.
-    #[arg(long, value_name = "HOST", default_value = "token.actions.githubusercontent.com")]
+    #[arg(
+        long,
+        value_name = "HOST",
+        default_value = "token.actions.githubusercontent.com"
+    )]
     pub provider: String,
 
     #[command(flatten)]

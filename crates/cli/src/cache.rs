@@ -58,7 +58,11 @@ impl Entry {
             digest.update((part.len() as u64).to_be_bytes());
             digest.update(part.as_bytes());
         }
-        let name: String = digest.finalize().iter().map(|b| format!("{b:02x}")).collect();
+        let name: String = digest
+            .finalize()
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect();
         let file = folder.join(name);
         Ok(Self { folder, file })
     }
@@ -105,7 +109,11 @@ impl Entry {
     }
 
     fn sweep(&self, now: UnixTime) {
-        for file in std::fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+        for file in std::fs::read_dir(&self.folder)
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
             let other = Self {
                 folder: self.folder.clone(),
                 file: file.path(),
@@ -243,7 +251,8 @@ mod tests {
 
     impl Folder {
         fn new(name: &str) -> Self {
-            let path = std::env::temp_dir().join(format!("app-token-test-{name}-{}", std::process::id()));
+            let path =
+                std::env::temp_dir().join(format!("app-token-test-{name}-{}", std::process::id()));
             std::fs::create_dir_all(&path).unwrap();
             Self(path)
         }
@@ -273,7 +282,10 @@ mod tests {
     }
 
     fn token(entry: &Entry) -> Option<String> {
-        entry.read(NOW).unwrap().map(|kept| kept.token.expose().to_owned())
+        entry
+            .read(NOW)
+            .unwrap()
+            .map(|kept| kept.token.expose().to_owned())
     }
 
     #[test]

@@ -8,7 +8,8 @@ use app_token::github::identity::{self, GitIdentity};
 use app_token::github::token::{self, Revoked};
 use app_token::github::{ApiUrl, GitHub};
 use app_token::http::client::{Client, Limits};
-use app_token::mint::{self, Minted, Order};
+use app_token::mint::{self, Minted};
+use app_token::order::Order;
 use app_token::secret::Secret;
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -18,12 +19,14 @@ pub fn run(native: &Native, args: &Create) -> Status {
     let printed = print(native, args.format, &made);
     if let Err(error) = printed {
         // Nobody got it, so nobody can revoke it.
-        return Err(match revoke(native, &made.order.api, &made.minted.token.secret) {
-            Ok(_) => error.because("the token that was made is revoked again"),
-            Err(failure) => error.because(format!(
-                "the token that was made could not be revoked: {failure}"
-            )),
-        });
+        return Err(
+            match revoke(native, &made.order.api, &made.minted.token.secret) {
+                Ok(_) => error.because("the token that was made is revoked again"),
+                Err(failure) => error.because(format!(
+                    "the token that was made could not be revoked: {failure}"
+                )),
+            },
+        );
     }
     if args.format != Format::Github && output::is_terminal() {
         native.host.log.warning(
@@ -201,9 +204,10 @@ fn quoted(text: &str) -> String {
 /// The mask first, then the outputs, each with a delimiter that nobody can guess.
 fn github(native: &Native, made: &Made) -> Result<()> {
     let token = made.minted.token.secret.expose();
-    let path = native.host.env.var("GITHUB_OUTPUT").ok_or_else(|| {
-        Error::new(&library::RUNNER_FILE_UNWRITABLE, "GITHUB_OUTPUT is not set")
-    })?;
+    let path =
+        native.host.env.var("GITHUB_OUTPUT").ok_or_else(|| {
+            Error::new(&library::RUNNER_FILE_UNWRITABLE, "GITHUB_OUTPUT is not set")
+        })?;
     // The token is printable ASCII (the library checked), so a `%` is all there is to escape.
     output::write(&format!("::add-mask::{}\n", token.replace('%', "%25")))?;
     let mut outputs = vec![
@@ -228,9 +232,11 @@ fn github(native: &Native, made: &Made) -> Result<()> {
         let _ = writeln!(text, "{name}<<{delimiter}\n{value}\n{delimiter}");
     }
     let text = zeroize::Zeroizing::new(text);
-    native.host.files.append(&path, &text).map_err(|error| {
-        Error::new(&library::RUNNER_FILE_UNWRITABLE, error.0).at("GITHUB_OUTPUT")
-    })
+    native
+        .host
+        .files
+        .append(&path, &text)
+        .map_err(|error| Error::new(&library::RUNNER_FILE_UNWRITABLE, error.0).at("GITHUB_OUTPUT"))
 }
 
 /// A token from outside: one line of printable ASCII.

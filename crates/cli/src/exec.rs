@@ -28,7 +28,10 @@ pub fn run(native: &Native, args: &Exec) -> Status {
     // Whatever it was that happened.
     match create::revoke(native, &made.order.api, token) {
         Ok(Revoked::Now) => native.host.log.info("The token is revoked."),
-        Ok(Revoked::Before) => native.host.log.info("The token was revoked or expired already."),
+        Ok(Revoked::Before) => native
+            .host
+            .log
+            .info("The token was revoked or expired already."),
         Err(error) => native.host.log.warning(&format!(
             "The token could not be revoked; it ends by itself at {}. {error}",
             made.minted.token.expires_at,

@@ -32,7 +32,10 @@ pub fn run(native: &Native, args: &GitCredential) -> Status {
         return Ok(ExitCode::SUCCESS);
     }
     let Some(scope) = request.narrow(&args.token.scope) else {
-        native.host.log.debug("the repository is not one of those that the options name");
+        native
+            .host
+            .log
+            .debug("the repository is not one of those that the options name");
         return Ok(ExitCode::SUCCESS);
     };
     let entry = if args.no_cache {
@@ -79,10 +82,15 @@ pub fn run(native: &Native, args: &GitCredential) -> Status {
 }
 
 /// Everything that decides what the token is, so that no other token is taken for it.
-fn entry(native: &Native, args: &GitCredential, scope: &ScopeOptions, api: &ApiUrl) -> Result<Entry> {
+fn entry(
+    native: &Native,
+    args: &GitCredential,
+    scope: &ScopeOptions,
+    api: &ApiUrl,
+) -> Result<Entry> {
     let env = &*native.host.env;
     let app = order::app(&args.token.app.client_id, &args.token.app.app_id)?;
-    let keys = order::keys(&args.token.app, &args.token.aws, env)?;
+    let keys = order::keys(&args.token.app, &args.token.aws, &native.host)?;
     let (target, _) = order::target(scope, env)?;
     let (permissions, _) = order::permissions(scope)?;
     let mut key = vec![
@@ -140,15 +148,25 @@ impl Request {
             return false;
         }
         let host = |text: &str| {
-            let default = if self.protocol == "https" { ":443" } else { ":80" };
-            text.strip_suffix(default).unwrap_or(text).to_ascii_lowercase()
+            let default = if self.protocol == "https" {
+                ":443"
+            } else {
+                ":80"
+            };
+            text.strip_suffix(default)
+                .unwrap_or(text)
+                .to_ascii_lowercase()
         };
         let expected = match git_host.map(str::trim).filter(|host| !host.is_empty()) {
             Some(given) => given.to_owned(),
             None => {
                 let port = api.url().origin.port;
                 let own = if api.url().origin.secure { 443 } else { 80 };
-                let port = if port == own { String::new() } else { format!(":{port}") };
+                let port = if port == own {
+                    String::new()
+                } else {
+                    format!(":{port}")
+                };
                 format!("{}{port}", api.web_host())
             }
         };
@@ -162,13 +180,19 @@ impl Request {
             return Some(scope.clone());
         };
         let given = |option: &Option<String>| {
-            option.as_deref().is_some_and(|text| !text.trim().is_empty())
+            option
+                .as_deref()
+                .is_some_and(|text| !text.trim().is_empty())
         };
         // An enterprise's token cannot be narrowed by name, and ids cannot be held against one.
         if given(&scope.enterprise) || !scope.repository_ids.join("").trim().is_empty() {
             return Some(scope.clone());
         }
-        if scope.owner.as_deref().is_some_and(|text| !text.trim().is_empty() && !owner.is(text.trim())) {
+        if scope
+            .owner
+            .as_deref()
+            .is_some_and(|text| !text.trim().is_empty() && !owner.is(text.trim()))
+        {
             return None;
         }
         let names = scope.repositories.join("\n");
@@ -218,9 +242,24 @@ mod tests {
             ("https", "GitHub.com:443", github, None),
             ("https", "acme.ghe.com", "https://api.acme.ghe.com", None),
             ("https", "ghes.example", "https://ghes.example/api/v3", None),
-            ("https", "ghes.example:8443", "https://ghes.example:8443/api/v3", None),
-            ("https", "git.example:7999", "https://ghes.example/api/v3", Some("git.example:7999")),
-            ("http", "127.0.0.1:81", "http://127.0.0.1:82", Some("127.0.0.1:81")),
+            (
+                "https",
+                "ghes.example:8443",
+                "https://ghes.example:8443/api/v3",
+                None,
+            ),
+            (
+                "https",
+                "git.example:7999",
+                "https://ghes.example/api/v3",
+                Some("git.example:7999"),
+            ),
+            (
+                "http",
+                "127.0.0.1:81",
+                "http://127.0.0.1:82",
+                Some("127.0.0.1:81"),
+            ),
         ] {
             assert!(is_for(protocol, host, api, git_host), "{host}");
         }
@@ -232,7 +271,12 @@ mod tests {
             ("https", "github.com:8443", github, None),
             ("http", "github.com", github, None),
             ("ssh", "github.com", github, None),
-            ("https", "ghes.example:8443", "https://ghes.example/api/v3", None),
+            (
+                "https",
+                "ghes.example:8443",
+                "https://ghes.example/api/v3",
+                None,
+            ),
             ("https", "github.com", github, Some("git.example")),
         ] {
             assert!(!is_for(protocol, host, api, git_host), "{host}");
@@ -251,11 +295,22 @@ mod tests {
                 .narrow(&scope)
                 .map(|scope| format!("{}/{}", scope.owner.unwrap(), scope.repositories.join(",")))
         };
-        for path in ["my-org/repo.git", "/my-org/repo", "my-org/repo.git/info/lfs", "my-org/repo.wiki.git"] {
+        for path in [
+            "my-org/repo.git",
+            "/my-org/repo",
+            "my-org/repo.git/info/lfs",
+            "my-org/repo.wiki.git",
+        ] {
             assert_eq!(of(path, "", "").as_deref(), Some("my-org/repo"), "{path}");
         }
-        assert_eq!(of("my-org/repo", "My-Org", "a, REPO").as_deref(), Some("my-org/repo"));
-        assert_eq!(of("my-org/repo", "", "my-org/repo").as_deref(), Some("my-org/repo"));
+        assert_eq!(
+            of("my-org/repo", "My-Org", "a, REPO").as_deref(),
+            Some("my-org/repo")
+        );
+        assert_eq!(
+            of("my-org/repo", "", "my-org/repo").as_deref(),
+            Some("my-org/repo")
+        );
         assert_eq!(of("my-org/repo", "other", ""), None);
         assert_eq!(of("my-org/repo", "", "a, b"), None);
         assert_eq!(of("my-org/repo", "", "other/repo"), None);
@@ -265,7 +320,13 @@ mod tests {
 
     #[test]
     fn what_git_does_not_say_is_refused() {
-        for text in ["", "protocol=https\n", "host=github.com\n", "protocol\n", "protocol=https\n\nhost=x\n"] {
+        for text in [
+            "",
+            "protocol=https\n",
+            "host=github.com\n",
+            "protocol\n",
+            "protocol=https\n\nhost=x\n",
+        ] {
             let error = Request::read(text.as_bytes()).unwrap_err();
             assert!(error.is(&problem::CREDENTIAL_REQUEST_MALFORMED), "{text:?}");
         }

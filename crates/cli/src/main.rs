@@ -8,12 +8,17 @@
 mod args;
 mod cache;
 mod create;
+mod doctor;
 mod exec;
 mod git_credential;
+mod key;
+mod kms;
+mod manual;
 mod native;
 mod order;
 mod output;
 mod permissions;
+mod policy;
 mod problem;
 mod revoke;
 
@@ -75,7 +80,11 @@ fn run(native: &Native, cli: Cli) -> Status {
         Command::Exec(args) => exec::run(native, args),
         Command::GitCredential(args) => git_credential::run(native, args),
         Command::Revoke(args) => revoke::run(native, args),
+        Command::Key(args) => key::run(native, args),
+        Command::Policy(args) => policy::run(native, args),
         Command::Permissions(args) => permissions::run(native, args, cli.color),
-        _ => Ok(ExitCode::FAILURE),
+        Command::Doctor(args) => doctor::run(native, args, cli.color),
+        Command::Completions(args) => manual::completions(args),
+        Command::Man(args) => manual::man(args),
     }
 }

@@ -1,16 +1,16 @@
 //! From options to the library's order: who asks, for what, with which key.
 
 use crate::args::{AppOptions, AwsOptions, GitHubOptions, ScopeOptions, TokenOptions};
-use app_token::aws::credentials::{Source, Wanted as WantedCredentials};
+use app_token::aws::credentials::{Source, Wanted as WantedCredentials, profile_region};
 use app_token::aws::keyring::KeyRing;
 use app_token::aws::kms_key::KmsKeyId;
 use app_token::aws::region::Region;
 use app_token::error::{Error, Result, problem};
 use app_token::github::ApiUrl;
-use app_token::host::Env;
+use app_token::host::{Env, Host};
 use app_token::http::client::Client;
 use app_token::jwt::AppId;
-use app_token::mint::Order;
+use app_token::order::Order;
 use app_token::permissions::Permissions;
 use app_token::scope::{Target, Wanted};
 
@@ -24,11 +24,12 @@ const GITHUB: &str = "https://api.github.com";
 pub fn read(client: &Client, options: &TokenOptions, scope: &ScopeOptions) -> Result<Order> {
     let env = &*client.host.env;
     let app = app(&options.app.client_id, &options.app.app_id)?;
-    let keys = keys(&options.app, &options.aws, env)?;
+    let keys = keys(&options.app, &options.aws, &client.host)?;
     let (target, broad) = target(scope, env)?;
     let (permissions, warnings) = permissions(scope)?;
     let api = api(&options.github, env)?;
-    let credentials = credentials(client, &options.aws)?;
+    let first = keys.keys().first().map(|key| key.region.clone());
+    let credentials = credentials(client, &options.aws, first)?;
     for warning in broad.iter().chain(&warnings) {
         client.host.log.warning(warning);
     }
@@ -63,28 +64,38 @@ pub fn app(client_id: &Option<String>, app_id: &Option<String>) -> Result<AppId>
 ///
 /// # Errors
 /// `kms-key-id-*`, `region-*`, [`problem::ENDPOINT_INVALID`].
-pub fn keys(app: &AppOptions, aws: &AwsOptions, env: &dyn Env) -> Result<KeyRing> {
+pub fn keys(app: &AppOptions, aws: &AwsOptions, host: &Host) -> Result<KeyRing> {
     let keys = KmsKeyId::parse_list(&app.kms_key_id.join("\n"))
         .map_err(|error| error.at("--kms-key-id"))?;
-    KeyRing::new(keys, region(aws, env)?.as_ref(), env)
+    // A profile is only read where its region is needed: an ARN names its own.
+    let configured = if keys.iter().all(|key| key.region().is_some()) {
+        None
+    } else {
+        region(aws, host)?
+    };
+    KeyRing::new(keys, configured.as_ref(), &*host.env)
 }
 
-/// The region that is configured, if any.
+/// The region that is configured, if any: by the option, by the environment, by the profile.
 ///
 /// # Errors
-/// [`problem::REGION_INVALID`].
-pub fn region(aws: &AwsOptions, env: &dyn Env) -> Result<Option<Region>> {
-    Region::configured(text(&aws.aws_region), env)
+/// [`problem::REGION_INVALID`], [`problem::CREDENTIALS_SOURCE_BROKEN`].
+pub fn region(aws: &AwsOptions, host: &Host) -> Result<Option<Region>> {
+    match Region::configured(text(&aws.aws_region), &*host.env)? {
+        Some(region) => Ok(Some(region)),
+        None => profile_region(host),
+    }
 }
 
-/// Whose credentials.
+/// Whose credentials. `region` is where STS is asked, if it has to be.
 ///
 /// # Errors
 /// `credentials-*`.
-pub fn credentials(client: &Client, aws: &AwsOptions) -> Result<Source> {
+pub fn credentials(client: &Client, aws: &AwsOptions, region: Option<Region>) -> Result<Source> {
     let wanted = WantedCredentials {
         role_to_assume: text(&aws.role_to_assume),
         audience: text(&aws.aws_audience),
+        region,
     };
     Source::choose(client, &wanted)
 }
@@ -177,8 +188,11 @@ mod tests {
 
     #[test]
     fn permissions_come_by_commas_and_by_repetition() {
-        let (permissions, warnings) =
-            permissions(&scope(&["contents=read, Issues : write", "pull-requests=READ"])).unwrap();
+        let (permissions, warnings) = permissions(&scope(&[
+            "contents=read, Issues : write",
+            "pull-requests=READ",
+        ]))
+        .unwrap();
         assert_eq!(
             permissions.to_string(),
             "contents: read, issues: write, pull_requests: read"
@@ -211,7 +225,11 @@ mod tests {
 
     #[test]
     fn the_api_is_the_option_s_then_the_environment_s_then_github_s_own() {
-        let env: BTreeMap<_, _> = [("GITHUB_API_URL".to_owned(), "https://ghe.example/api/v3".to_owned())].into();
+        let env: BTreeMap<_, _> = [(
+            "GITHUB_API_URL".to_owned(),
+            "https://ghe.example/api/v3".to_owned(),
+        )]
+        .into();
         let of = |option: &str, env: &dyn Env| {
             let options = GitHubOptions {
                 github_api_url: Some(option.to_owned()),

@@ -40,12 +40,20 @@ fn fits(permission: &Permission, words: &[String]) -> bool {
 }
 
 fn levels(permission: &Permission) -> String {
-    let levels: Vec<_> = permission.levels.iter().map(|level| level.as_str()).collect();
+    let levels: Vec<_> = permission
+        .levels
+        .iter()
+        .map(|level| level.as_str())
+        .collect();
     levels.join(", ")
 }
 
 fn json(permission: &Permission) -> serde_json::Value {
-    let levels: Vec<_> = permission.levels.iter().map(|level: &Level| level.as_str()).collect();
+    let levels: Vec<_> = permission
+        .levels
+        .iter()
+        .map(|level: &Level| level.as_str())
+        .collect();
     serde_json::json!({
         "name": permission.name,
         "levels": levels,

@@ -63,8 +63,6 @@ app_token::problems! {
         "Have it granted to the principal named, in its IAM policy (or in the key's policy), and run the same command again: it goes on from here.";
     KMS_OPERATION_REFUSED "kms-operation-refused": "KMS refused an operation",
         "The code and the words are AWS's own. What exists so far is named above; the same command goes on from here.";
-    STS_IDENTITY_REFUSED "sts-identity-refused": "AWS STS did not say whose credentials these are",
-        "The code and the words are AWS's own; the credentials may be expired or unknown.";
     NOTHING_TO_UNDO "nothing-to-undo": "there is no rotation to undo",
         "The key behind the alias does not say which one stood there before; aws kms update-alias sets any.";
     KEY_OF_ANOTHER_APP "key-of-another-app": "GitHub does not take the new key for this App",
@@ -77,9 +75,6 @@ app_token::problems! {
         "Give it with --repository-id; gh api repos/OWNER/REPO --jq .id prints it.";
     TRUST_INVALID "trust-invalid": "the trust policy would be malformed",
         "Correct the option named.";
-
-    CHECKS_FAILED "checks-failed": "not everything is in order",
-        "Each failure stands above with its cure; the first one often explains the others.";
 }
 
 /// What to do, in the words of the command line.
@@ -151,10 +146,7 @@ static OURS: &[(&Problem, &str)] = &[
         &problem::CREDENTIALS_INCOMPLETE,
         "Set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or neither; temporary credentials need AWS_SESSION_TOKEN as well.",
     ),
-    (
-        &problem::KMS_CREDENTIALS_EXPIRED,
-        "Log in to AWS again.",
-    ),
+    (&problem::KMS_CREDENTIALS_EXPIRED, "Log in to AWS again."),
     (
         &problem::RUNNER_FILE_UNWRITABLE,
         "--format github writes to the file that GITHUB_OUTPUT names: run it in a step of a workflow.",
@@ -188,7 +180,10 @@ mod tests {
 
     #[test]
     fn no_hint_sends_a_person_to_a_workflow_s_inputs() {
-        for problem in problem::ALL.iter().filter(|problem| problem.code != "oidc-unavailable") {
+        for problem in problem::ALL
+            .iter()
+            .filter(|problem| problem.code != "oidc-unavailable")
+        {
             let hint = hint(&Error::new(problem, ""));
             assert!(!hint.contains("permission-"), "{}: {hint}", problem.code);
         }

@@ -13,10 +13,13 @@ pub fn run(native: &Native, args: &Revoke) -> Status {
     let api = order::api(&args.github, &*native.host.env)?;
     let token = token(native, args.from)?;
     native.host.log.mask(token.expose());
-    native.host.log.info(match create::revoke(native, &api, &token)? {
-        Revoked::Now => "The token is revoked.",
-        Revoked::Before => "The token was revoked or expired already.",
-    });
+    native
+        .host
+        .log
+        .info(match create::revoke(native, &api, &token)? {
+            Revoked::Now => "The token is revoked.",
+            Revoked::Before => "The token was revoked or expired already.",
+        });
     Ok(ExitCode::SUCCESS)
 }
 

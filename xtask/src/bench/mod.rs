@@ -8,7 +8,7 @@ mod path;
 mod stats;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -128,6 +128,8 @@ struct Measured {
     served: Times,
     /// The requests of one main, in words.
     requests: Vec<String>,
+    /// How many connections they came over.
+    connections: usize,
 }
 
 fn measure(root: &Path, options: &Options) -> Result<Measured> {
@@ -174,8 +176,20 @@ fn measure(root: &Path, options: &Options) -> Result<Measured> {
             .iter()
             .map(|one| format!("{:?}", one.call))
             .collect();
+        let connections: BTreeSet<u64> = exchanges.iter().map(|one| one.connection).collect();
+        measured.connections = connections.len();
     }
     Ok(measured)
+}
+
+/// The machine's load and cores, where others take more of it than a benchmark can bear: this program
+/// keeps about one core busy itself. Known on Linux only.
+fn busy() -> Option<(f64, usize)> {
+    let text = std::fs::read_to_string("/proc/loadavg").ok()?;
+    let load: f64 = text.split(' ').next()?.parse().ok()?;
+    let cores = std::thread::available_parallelism().ok()?.get();
+    // A count of cores is far below what a float holds exactly.
+    (load > cores as f64).then_some((load, cores))
 }
 
 /// A run that failed measures nothing.
@@ -234,7 +248,14 @@ fn print(
          processes, in ms",
         options.runs
     );
-    println!("one main: {}", measured.requests.join(", "));
+    println!(
+        "one main: {}, over {} connections",
+        measured.requests.join(", "),
+        measured.connections
+    );
+    if let Some((load, cores)) = busy() {
+        println!("the machine is busy (a load of {load} on {cores} cores): the times say little");
+    }
     println!(
         "\n{:<10} {:>8} {:>8} {:>8} {:>10}",
         "", "median", "least", "most", "over node"
@@ -326,6 +347,8 @@ fn to_json(node: &str, options: &Options, measured: &Measured, goals: &Goals) ->
         "rtt_kms_ms": options.setting.round_trips.map(|(kms, _)| ms(kms)),
         "rtt_github_ms": options.setting.round_trips.map(|(_, github)| ms(github)),
         "requests": measured.requests,
+        "connections": measured.connections,
+        "busy_load": busy().map(|(load, _)| load),
         "bare_node": times(&measured.node),
         "main": times(&measured.main),
         "post": times(&measured.post),

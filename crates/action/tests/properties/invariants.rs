@@ -49,13 +49,28 @@ pub struct Command {
 }
 
 const COMMANDS: [&str; 14] = [
-    "add-mask", "add-matcher", "add-path", "debug", "echo", "endgroup", "error", "group", "notice",
-    "remove-matcher", "save-state", "set-env", "set-output", "warning",
+    "add-mask",
+    "add-matcher",
+    "add-path",
+    "debug",
+    "echo",
+    "endgroup",
+    "error",
+    "group",
+    "notice",
+    "remove-matcher",
+    "save-state",
+    "set-env",
+    "set-output",
+    "warning",
 ];
 
 /// Every command in what was printed. The runner ends lines at CR, LF and CRLF.
 pub fn read_commands(stdout: &str) -> Vec<Command> {
-    stdout.split(['\n', '\r']).filter_map(read_command).collect()
+    stdout
+        .split(['\n', '\r'])
+        .filter_map(read_command)
+        .collect()
 }
 
 fn read_command(line: &str) -> Option<Command> {
@@ -63,28 +78,46 @@ fn read_command(line: &str) -> Option<Command> {
 }
 
 fn known(name: &str) -> bool {
-    COMMANDS.iter().any(|known| known.eq_ignore_ascii_case(name)) || name.eq_ignore_ascii_case("stop-commands")
+    COMMANDS
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(name))
+        || name.eq_ignore_ascii_case("stop-commands")
 }
 
 fn new_form(line: &str) -> Option<Command> {
     let (head, data) = line.trim_start().strip_prefix("::")?.split_once("::")?;
     let (name, properties) = head.split_once(' ').unwrap_or((head, ""));
-    let data = data.replace("%0D", "\r").replace("%0A", "\n").replace("%25", "%");
-    let title = properties.trim().split(',').find_map(|pair| pair.strip_prefix("title=")).map(|title| {
-        title
-            .replace("%0D", "\r")
-            .replace("%0A", "\n")
-            .replace("%3A", ":")
-            .replace("%2C", ",")
-            .replace("%25", "%")
-    });
-    known(name).then(|| Command { name: name.to_owned(), title, data })
+    let data = data
+        .replace("%0D", "\r")
+        .replace("%0A", "\n")
+        .replace("%25", "%");
+    let title = properties
+        .trim()
+        .split(',')
+        .find_map(|pair| pair.strip_prefix("title="))
+        .map(|title| {
+            title
+                .replace("%0D", "\r")
+                .replace("%0A", "\n")
+                .replace("%3A", ":")
+                .replace("%2C", ",")
+                .replace("%25", "%")
+        });
+    known(name).then(|| Command {
+        name: name.to_owned(),
+        title,
+        data,
+    })
 }
 
 fn old_form(line: &str) -> Option<Command> {
     let (head, data) = line.split_once("##[")?.1.split_once(']')?;
     let name = head.split(' ').next().unwrap_or_default();
-    known(name).then(|| Command { name: name.to_owned(), title: None, data: data.to_owned() })
+    known(name).then(|| Command {
+        name: name.to_owned(),
+        title: None,
+        data: data.to_owned(),
+    })
 }
 
 /// Entries of a file behind `GITHUB_OUTPUT` or `GITHUB_STATE`, or why the runner fails the step.
@@ -123,7 +156,10 @@ pub fn read_entries(text: &str) -> Result<Vec<(String, String)>, String> {
 fn printed(use_it: impl FnOnce(&Commands<Box<dyn Fn(&str)>>)) -> String {
     let out = Rc::new(RefCell::new(String::new()));
     let into = out.clone();
-    use_it(&Commands::new(Box::new(move |text: &str| into.borrow_mut().push_str(text)), true));
+    use_it(&Commands::new(
+        Box::new(move |text: &str| into.borrow_mut().push_str(text)),
+        true,
+    ));
     out.take()
 }
 
@@ -137,25 +173,49 @@ pub fn commands(title: &str, message: &str) {
     // Around a title the runner trims, so that white space at its end does not arrive.
     if title.trim() == title {
         let error = printed(|log| log.error(title, message));
-        assert_eq!(read_commands(&error), [expected("error", Some(title))], "{error:?}");
+        assert_eq!(
+            read_commands(&error),
+            [expected("error", Some(title))],
+            "{error:?}"
+        );
         let warning = printed(|log| log.titled_warning(title, message));
-        assert_eq!(read_commands(&warning), [expected("warning", Some(title))], "{warning:?}");
+        assert_eq!(
+            read_commands(&warning),
+            [expected("warning", Some(title))],
+            "{warning:?}"
+        );
     }
     let warning = printed(|log| log.warning(message));
-    assert_eq!(read_commands(&warning), [expected("warning", None)], "{warning:?}");
+    assert_eq!(
+        read_commands(&warning),
+        [expected("warning", None)],
+        "{warning:?}"
+    );
     let debug = printed(|log| log.debug(message));
-    assert_eq!(read_commands(&debug), [expected("debug", None)], "{debug:?}");
+    assert_eq!(
+        read_commands(&debug),
+        [expected("debug", None)],
+        "{debug:?}"
+    );
     let info = printed(|log| log.info(message));
     assert!(read_commands(&info).is_empty(), "{info:?}");
     assert!(info.is_empty() || info.ends_with('\n'));
     // For people every letter is still there.
-    let letters = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>();
+    let letters = |text: &str| {
+        text.chars()
+            .filter(|c| c.is_alphanumeric())
+            .collect::<String>()
+    };
     assert_eq!(letters(&info), letters(message));
 }
 
 /// After a value was masked, the runner knows each of its lines, and nothing printed holds it.
 pub fn masks(secret: &str, around: &str) {
-    let lines: Vec<&str> = secret.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty()).collect();
+    let lines: Vec<&str> = secret
+        .split(['\n', '\r'])
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
     let out = printed(|log| log.mask(secret));
     let commands = read_commands(&out);
     // The runner masks each line of a command's text by itself.
@@ -166,7 +226,10 @@ pub fn masks(secret: &str, around: &str) {
         .filter(|line| !line.is_empty())
         .collect();
     for line in &lines {
-        assert!(masked.contains(line), "{line:?} of {secret:?} is not masked: {masked:?}");
+        assert!(
+            masked.contains(line),
+            "{line:?} of {secret:?} is not masked: {masked:?}"
+        );
     }
     assert!(commands.iter().all(|command| command.name == "add-mask"));
     let after = printed(|log| {
@@ -176,8 +239,13 @@ pub fn masks(secret: &str, around: &str) {
         log.error(secret, secret);
         log.debug(secret);
     });
-    let told: String = after.split_inclusive('\n').filter(|line| !line.starts_with("::add-mask::")).collect();
-    for line in lines.iter().filter(|line| line.len() >= 8 && !"::warning::error title=debug***%25%0D%0A%3A%2C".contains(*line)) {
+    let told: String = after
+        .split_inclusive('\n')
+        .filter(|line| !line.starts_with("::add-mask::"))
+        .collect();
+    for line in lines.iter().filter(|line| {
+        line.len() >= 8 && !"::warning::error title=debug***%25%0D%0A%3A%2C".contains(*line)
+    }) {
         assert!(!told.contains(line), "{line:?} shows in {told:?}");
     }
 }
@@ -187,18 +255,32 @@ pub fn files(entries: &[(String, String)]) {
     let world = World::new(Vec::new());
     let host = world.host(&variables(&[]));
     let file = RunnerFile::open(&host, "GITHUB_OUTPUT").unwrap();
-    let borrowed: Vec<(&str, &str)> = entries.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let borrowed: Vec<(&str, &str)> = entries
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
     let before = ("before".to_owned(), "1".to_owned());
     file.write(&[("before", "1")]).unwrap();
     let written = file.write(&borrowed);
-    let text = world.0.files.borrow().get("/output").cloned().unwrap_or_default();
+    let text = world
+        .0
+        .files
+        .borrow()
+        .get("/output")
+        .cloned()
+        .unwrap_or_default();
     let read = read_entries(&text).unwrap();
     let mut expected = vec![before];
     match written {
         Ok(()) => expected.extend(entries.iter().cloned()),
         Err(error) => {
-            assert!(error.is(&app_token::error::problem::VALUE_MULTILINE), "{error}");
-            let several = entries.iter().any(|(_, value)| value.contains(['\n', '\r']));
+            assert!(
+                error.is(&app_token::error::problem::VALUE_MULTILINE),
+                "{error}"
+            );
+            let several = entries
+                .iter()
+                .any(|(_, value)| value.contains(['\n', '\r']));
             assert!(several, "refused without need: {entries:?}");
         }
     }
@@ -222,7 +304,11 @@ fn variables(changes: &[(&str, &str)]) -> Variables {
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .collect();
-    all.extend(changes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+    all.extend(
+        changes
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+    );
     all
 }
 
@@ -233,49 +319,84 @@ pub fn life(answers: Vec<Answer>, end: Vec<Answer>) {
     let environment = variables(&[]);
     let (status, out) = world.run(Phase::Main, &environment);
     let commands = read_commands(&out);
-    let errors: Vec<&Command> = commands.iter().filter(|command| command.name == "error").collect();
+    let errors: Vec<&Command> = commands
+        .iter()
+        .filter(|command| command.name == "error")
+        .collect();
     assert!(matches!(status, 0 | 1), "{status}");
     assert_eq!(errors.len(), usize::from(status == 1), "{out}");
     for error in &errors {
         assert!(error.title.as_ref().is_some_and(|title| !title.is_empty()));
         assert!(error.data.contains("\nhint: "), "{out}");
-        assert!(!error.data.contains("it should not"), "an internal error: {out}");
+        assert!(
+            !error.data.contains("it should not"),
+            "an internal error: {out}"
+        );
     }
     hides(&out, &[TOKEN, SECRET_KEY, &signature()[..40]]);
     let files = world.0.files.borrow().clone();
     let entries = |name: &str| read_entries(files.get(name).map_or("", String::as_str)).unwrap();
     let (outputs, state) = (entries("/output"), entries("/state"));
     let value = |entries: &[(String, String)], name: &str| {
-        entries.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+        entries
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.clone())
     };
-    assert_eq!(outputs.is_empty(), status == 1, "outputs if and only if it went well");
+    assert_eq!(
+        outputs.is_empty(),
+        status == 1,
+        "outputs if and only if it went well"
+    );
     if status == 0 {
         let token = value(&outputs, "token").unwrap();
         assert!(!token.is_empty());
-        assert_eq!(value(&state, "token").as_deref(), Some(token.as_str()), "post knows it");
-        assert!(commands.iter().any(|command| command.name == "add-mask" && command.data == token));
+        assert_eq!(
+            value(&state, "token").as_deref(),
+            Some(token.as_str()),
+            "post knows it"
+        );
+        assert!(
+            commands
+                .iter()
+                .any(|command| command.name == "add-mask" && command.data == token)
+        );
     }
 
     let mut environment = environment;
-    environment.extend(state.iter().map(|(name, value)| (format!("STATE_{name}"), value.clone())));
+    environment.extend(
+        state
+            .iter()
+            .map(|(name, value)| (format!("STATE_{name}"), value.clone())),
+    );
     let world = World::new(end);
     let (status, out) = world.run(Phase::Post, &environment);
     assert_eq!(status, 0, "post never fails the job: {out}");
     let commands = read_commands(&out);
-    assert!(commands.iter().all(|command| command.name != "error"), "{out}");
+    assert!(
+        commands.iter().all(|command| command.name != "error"),
+        "{out}"
+    );
     hides(&out, &[TOKEN, SECRET_KEY]);
     let asked = !world.0.sent.borrow().is_empty();
     if state.is_empty() {
         assert!(!asked, "a call with nothing to revoke");
     } else if asked {
-        let told = out.contains("The token is revoked.") || out.contains("The token was revoked before.");
+        let told =
+            out.contains("The token is revoked.") || out.contains("The token was revoked before.");
         let warned = commands.iter().any(|command| command.name == "warning");
-        assert!(told || warned, "nobody knows what became of the token: {out}");
+        assert!(
+            told || warned,
+            "nobody knows what became of the token: {out}"
+        );
     }
 }
 
 fn hides(out: &str, secrets: &[&str]) {
-    let told: String = out.split_inclusive('\n').filter(|line| !line.starts_with("::add-mask::")).collect();
+    let told: String = out
+        .split_inclusive('\n')
+        .filter(|line| !line.starts_with("::add-mask::"))
+        .collect();
     for secret in secrets {
         // A part gives away as much as is in it.
         for start in (0..secret.len() - 12).step_by(4) {
@@ -292,7 +413,14 @@ pub fn input(name: &str, value: &str) {
     let (status, out) = world.run(Phase::Main, &variables(&[(&variable, value)]));
     let commands = read_commands(&out);
     assert_eq!(status, 1, "no server answers, so it must fail");
-    assert_eq!(commands.iter().filter(|command| command.name == "error").count(), 1, "{out}");
+    assert_eq!(
+        commands
+            .iter()
+            .filter(|command| command.name == "error")
+            .count(),
+        1,
+        "{out}"
+    );
     assert!(!out.contains("it should not"), "an internal error: {out}");
     assert!(!out.contains(SECRET_KEY) || out.matches(SECRET_KEY).count() == 1);
 }
@@ -338,7 +466,10 @@ impl World {
     fn run(&self, phase: Phase, variables: &Variables) -> (i32, String) {
         let out = Rc::new(RefCell::new(String::new()));
         let into = out.clone();
-        let log = Rc::new(Commands::new(move |text: &str| into.borrow_mut().push_str(text), true));
+        let log = Rc::new(Commands::new(
+            move |text: &str| into.borrow_mut().push_str(text),
+            true,
+        ));
         let host = self.host_with(variables, log.clone() as Rc<dyn Log>);
         let mut future = Box::pin(run(phase, variables, host, log));
         let mut context = Context::from_waker(Waker::noop());
@@ -361,7 +492,10 @@ impl Transport for World {
             headers: answer.headers,
             body: answer.body.into(),
         });
-        let broken = Fault { kind: FaultKind::Broken, words: "ECONNRESET: no more answers".to_owned() };
+        let broken = Fault {
+            kind: FaultKind::Broken,
+            words: "ECONNRESET: no more answers".to_owned(),
+        };
         Box::pin(async move { answer.ok_or(broken) })
     }
 
@@ -386,11 +520,19 @@ impl Clock for World {
 impl Files for World {
     fn read(&self, path: &str) -> Result<String, FileError> {
         let files = self.0.files.borrow();
-        files.get(path).cloned().ok_or_else(|| FileError("ENOENT: no such file".to_owned()))
+        files
+            .get(path)
+            .cloned()
+            .ok_or_else(|| FileError("ENOENT: no such file".to_owned()))
     }
 
     fn append(&self, path: &str, text: &str) -> Result<(), FileError> {
-        self.0.files.borrow_mut().entry(path.to_owned()).or_default().push_str(text);
+        self.0
+            .files
+            .borrow_mut()
+            .entry(path.to_owned())
+            .or_default()
+            .push_str(text);
         Ok(())
     }
 }

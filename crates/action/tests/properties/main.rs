@@ -78,11 +78,13 @@ fn answer(good: u16, sound: Value) -> impl Strategy<Value = Answer> {
         ("x-amzn-requestid", "[ -~]{0,20}"),
     ]
     .prop_map(|(name, value)| (name.to_owned(), value));
-    (status, prop::collection::vec(header, 0..3), body(sound)).prop_map(|(status, headers, body)| Answer {
-        status,
-        headers,
-        body,
-    })
+    (status, prop::collection::vec(header, 0..3), body(sound)).prop_map(
+        |(status, headers, body)| Answer {
+            status,
+            headers,
+            body,
+        },
+    )
 }
 
 fn signature() -> Value {

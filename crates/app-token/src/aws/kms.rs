@@ -11,6 +11,7 @@ use crate::error::{Error, Problem, Result, problem, words};
 use crate::http::client::{Call, Client, Limits, Verdict};
 use crate::http::url::Url;
 use crate::http::{Method, Request, Response};
+use crate::secret::Secret;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
@@ -72,37 +73,61 @@ pub async fn sign(
         "SigningAlgorithm": "RSASSA_PKCS1_V1_5_SHA_256",
     })
     .to_string();
+    let operation = Operation {
+        target: "TrentService.Sign",
+        what: "KMS Sign",
+    };
+    let at = (&key.endpoint, &key.region);
+    let response = send(client, credentials, at, operation, &body.into(), limits).await?;
+    read(&response, key)
+}
+
+/// An operation of KMS.
+#[derive(Clone, Copy, Debug)]
+pub struct Operation {
+    /// For the header `x-amz-target`.
+    pub target: &'static str,
+    /// For people.
+    pub what: &'static str,
+}
+
+/// Sends a request to KMS at this endpoint, for this region, and returns its answer, good or bad.
+///
+/// # Errors
+/// `network-*`.
+pub async fn send(
+    client: &Client,
+    credentials: &Credentials,
+    (endpoint, region): (&Url, &Region),
+    operation: Operation,
+    body: &Secret,
+    limits: Limits,
+) -> Result<Response> {
     // AWS refuses a request whose time is more than five minutes off. Its answer tells the right time,
     // and the SDKs sign once more with that; so does this.
     let offset = Cell::new(0);
     let build = || {
-        let request = Request::new(Method::Post, key.endpoint.join("/"))
-            .header("x-amz-target", "TrentService.Sign")
-            .body(JSON, body.as_str());
+        let request = Request::new(Method::Post, endpoint.join("/"))
+            .header("x-amz-target", operation.target)
+            .body(JSON, body.clone());
         let now = client.host.clock.now().plus(offset.get());
-        Ok(sigv4::sign(
-            request,
-            credentials,
-            Service::Kms,
-            &key.region,
-            now,
-        ))
+        Ok(sigv4::sign(request, credentials, Service::Kms, region, now))
     };
     let call = Call {
-        what: "KMS Sign",
+        what: operation.what,
         aws: true,
         limits,
     };
-    let mut response = client.call(call, build, judge).await?;
+    let response = client.call(call, build, judge).await?;
     let skew = AwsError::of(&response).and_then(|error| error.clock_skew(&response, client));
-    if let Some(skew) = skew {
-        client.host.log.warning(&format!(
-            "This machine's clock is off by {skew} s by AWS's; the request was signed once more with AWS's time. Set the clock."
-        ));
-        offset.set(skew);
-        response = client.call(call, build, judge).await?;
-    }
-    read(&response, key)
+    let Some(skew) = skew else {
+        return Ok(response);
+    };
+    client.host.log.warning(&format!(
+        "This machine's clock is off by {skew} s by AWS's; the request was signed once more with AWS's time. Set the clock."
+    ));
+    offset.set(skew);
+    client.call(call, build, judge).await
 }
 
 #[derive(Deserialize)]
@@ -137,7 +162,7 @@ fn read(response: &Response, key: &SigningKey) -> Result<Signature> {
 
 /// What an answer is that should have been JSON of a certain shape and is not. It is quoted only where
 /// it is no JSON at all: a token or a signature may stand in what came of the right answer.
-pub(crate) fn not_json(response: &Response) -> String {
+pub fn not_json(response: &Response) -> String {
     let kind = words(response.header("content-type").unwrap_or("no content type"));
     let start: String = response.text().trim_start().chars().take(60).collect();
     let told = if start.is_empty() {
@@ -154,13 +179,16 @@ pub(crate) fn not_json(response: &Response) -> String {
 }
 
 /// The code and the words of an error in the JSON protocol.
-pub(crate) struct AwsError {
-    pub(crate) code: String,
-    pub(crate) message: String,
+pub struct AwsError {
+    /// Such as `NotFoundException`.
+    pub code: String,
+    /// In AWS's words, made fit for a line.
+    pub message: String,
 }
 
 impl AwsError {
-    pub(crate) fn of(response: &Response) -> Option<Self> {
+    /// The error, if the answer is one.
+    pub fn of(response: &Response) -> Option<Self> {
         let body: serde_json::Value = serde_json::from_slice(&response.body).ok()?;
         let text = |name: &str| body.get(name).and_then(serde_json::Value::as_str);
         // `com.amazonaws.kms#NotFoundException` in the body, `NotFoundException:http://...` in the header.
@@ -233,7 +261,7 @@ fn judge(response: &Response) -> Verdict {
 }
 
 /// KMS's refusal as an error of ours.
-fn refusal(response: &Response) -> Error {
+pub fn refusal(response: &Response) -> Error {
     let Some(error) = AwsError::of(response) else {
         let kind = if response.status >= 500 {
             &problem::KMS_UNAVAILABLE

@@ -399,7 +399,7 @@ fn advice(about: &About<'_>, error: &AwsError) -> &'static str {
         "IDPCommunicationError" => "AWS could not reach the token's issuer: run again.",
         "PackedPolicyTooLarge" => "The session tags that the token carries are too large.",
         "RegionDisabledException" => {
-            "STS is switched off in this region: activate it in the account's settings under IAM, or set another aws-region."
+            "STS is switched off in this region: activate it in the account's settings under IAM. STS is asked in the first key's region."
         }
         "ValidationError" if message.contains("MaxSessionDuration") => {
             "The role allows only shorter sessions: lower duration_seconds."

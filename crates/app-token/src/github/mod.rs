@@ -4,6 +4,7 @@
 //! This module has what the requests share: the base URL, the headers, what may be repeated, and what
 //! GitHub's refusals mean. See "REST API endpoints for GitHub Apps" in GitHub's documentation.
 
+pub mod app;
 pub mod identity;
 pub mod installation;
 pub mod token;

@@ -8,7 +8,7 @@ use super::url::{Origin, Url};
 use super::{BODY_LIMIT, Fault, FaultKind, Method, Request, Response};
 use crate::error::{Error, Problem, Result, problem, words};
 use crate::host::Host;
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, LocalBoxFuture, select};
 use std::pin::pin;
 use std::time::Duration;
 
@@ -156,6 +156,25 @@ impl Client {
         call: Call,
         build: impl Fn() -> Result<Request>,
         judge: impl Fn(&Response) -> Verdict,
+    ) -> Result<Response> {
+        self.boxed(call, &build, &judge).await
+    }
+
+    /// The same for every caller, and boxed, so that the module holds it once.
+    fn boxed<'a>(
+        &'a self,
+        call: Call,
+        build: &'a dyn Fn() -> Result<Request>,
+        judge: &'a dyn Fn(&Response) -> Verdict,
+    ) -> LocalBoxFuture<'a, Result<Response>> {
+        Box::pin(self.tries(call, build, judge))
+    }
+
+    async fn tries(
+        &self,
+        call: Call,
+        build: &dyn Fn() -> Result<Request>,
+        judge: &dyn Fn(&Response) -> Verdict,
     ) -> Result<Response> {
         let Call { what, limits, .. } = call;
         let mut deadline = (self.elapsed() + limits.per_call).min(limits.overall);

@@ -202,7 +202,9 @@ pub fn split_authority(authority: &str) -> Result<(String, Option<u16>), UrlErro
         // A last label of digits makes a host an IPv4 address, of which readers know odd spellings
         // (2130706433, 0x7f.1): take the plain one alone.
         let last = host.rsplit('.').next().unwrap_or_default();
-        let hexadecimal = last.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("0x"));
+        let hexadecimal = last
+            .get(..2)
+            .is_some_and(|start| start.eq_ignore_ascii_case("0x"));
         let numeric = hexadecimal || last.bytes().all(|b| b.is_ascii_digit());
         if numeric && host.parse::<std::net::Ipv4Addr>().is_err() {
             return Err(UrlError::Host);

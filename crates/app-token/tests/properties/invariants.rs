@@ -20,7 +20,9 @@ use app_token::http::url::{Origin, Url, encode};
 use app_token::http::wire::Decoder;
 use app_token::http::{BODY_LIMIT, FaultKind};
 use app_token::permissions::{Level, PERMISSIONS, Permissions, nearest};
-use app_token::scope::{Account, MOST_REPOSITORIES, Owner, Repositories, RepositoryName, Target, Wanted};
+use app_token::scope::{
+    Account, MOST_REPOSITORIES, Owner, Repositories, RepositoryName, Target, Wanted,
+};
 use app_token::secret::Secret;
 use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
@@ -116,7 +118,11 @@ pub fn scope(wanted: &Wanted<'_>) {
         Repositories::All => {
             assert!(wanted.repositories.split([',', '\n', '\r']).all(blank));
             let enterprise = matches!(target.account, Account::Enterprise(_));
-            assert_eq!(warning.is_none(), enterprise, "a token for everything is told");
+            assert_eq!(
+                warning.is_none(),
+                enterprise,
+                "a token for everything is told"
+            );
         }
         Repositories::Names(names) => {
             assert!((1..=MOST_REPOSITORIES).contains(&names.len()));
@@ -205,13 +211,24 @@ pub fn url(text: &str) {
     for (parsed, base) in [(Url::parse(text), false), (Url::parse_base(text), true)] {
         let Ok(parsed) = parsed else { continue };
         let printed = parsed.to_string();
-        let again = if base { Url::parse_base(&printed) } else { Url::parse(&printed) };
-        assert_eq!(again.as_ref(), Ok(&parsed), "{text:?} prints as {printed:?}");
+        let again = if base {
+            Url::parse_base(&printed)
+        } else {
+            Url::parse(&printed)
+        };
+        assert_eq!(
+            again.as_ref(),
+            Ok(&parsed),
+            "{text:?} prints as {printed:?}"
+        );
         assert!(printed.bytes().all(|b| b.is_ascii_graphic()), "{printed:?}");
         same_place(text, &parsed.origin);
         same_place(&printed, &parsed.origin);
         if base {
-            assert!(parsed.origin.secure || parsed.origin.is_loopback(), "{printed}");
+            assert!(
+                parsed.origin.secure || parsed.origin.is_loopback(),
+                "{printed}"
+            );
             assert!(!parsed.path.ends_with('/') && !parsed.path.contains('?'));
         }
         let joined = parsed.join("/users/octocat/installation");
@@ -233,11 +250,18 @@ fn same_place(text: &str, origin: &Origin) {
     let oracle = url::Url::parse(text)
         .unwrap_or_else(|error| panic!("{text:?} is taken as {origin}, but elsewhere: {error}"));
     assert_eq!(oracle.scheme() == "https", origin.secure, "{text:?}");
-    assert_eq!(oracle.port_or_known_default(), Some(origin.port), "{text:?}");
+    assert_eq!(
+        oracle.port_or_known_default(),
+        Some(origin.port),
+        "{text:?}"
+    );
     assert!(oracle.username().is_empty() && oracle.password().is_none());
     assert!(oracle.fragment().is_none());
     let host = oracle.host_str().unwrap_or_default();
-    match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+    match host
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+    {
         Some(v6) => assert_eq!(
             v6.parse::<Ipv6Addr>().unwrap(),
             origin.host.parse::<Ipv6Addr>().unwrap(),
@@ -254,14 +278,21 @@ pub fn key(text: &str) {
         Err(error) => return one_of(&error, &[&problem::KMS_KEY_ID_INVALID]),
     };
     assert_eq!(key.as_str(), text.trim());
-    assert!(key.as_str().bytes().all(|b| b.is_ascii_graphic() && !b"\"\\".contains(&b)));
+    assert!(
+        key.as_str()
+            .bytes()
+            .all(|b| b.is_ascii_graphic() && !b"\"\\".contains(&b))
+    );
     assert_eq!(KmsKeyId::parse(key.as_str()).unwrap(), key);
     let parts: Vec<&str> = key.as_str().split(':').collect();
     match key.region() {
         None => assert!(parts.len() == 1 && !key.as_str().starts_with("arn:")),
         Some(region) => {
             assert_eq!(parts.len(), 6);
-            assert_eq!((parts[0], parts[2], parts[3]), ("arn", "kms", region.as_str()));
+            assert_eq!(
+                (parts[0], parts[2], parts[3]),
+                ("arn", "kms", region.as_str())
+            );
             assert_eq!(parts[1], region.partition().name);
             one_label(region);
         }
@@ -312,12 +343,20 @@ pub fn clock(text: &str) {
     if let Some(time) = UnixTime::from_rfc3339(text) {
         // An offset can lead out of the years that have four digits, and so out of this form.
         if FOUR_DIGIT_YEARS.contains(&time.seconds()) {
-            assert_eq!(UnixTime::from_rfc3339(&time.to_string()), Some(time), "{text:?}");
+            assert_eq!(
+                UnixTime::from_rfc3339(&time.to_string()),
+                Some(time),
+                "{text:?}"
+            );
         }
         assert!(time.basic_iso8601().ends_with('Z'));
     }
     if let Some(time) = UnixTime::from_http_date(text) {
-        assert_eq!(UnixTime::from_rfc3339(&time.to_string()), Some(time), "{text:?}");
+        assert_eq!(
+            UnixTime::from_rfc3339(&time.to_string()),
+            Some(time),
+            "{text:?}"
+        );
     }
 }
 
@@ -325,7 +364,10 @@ pub fn clock(text: &str) {
 /// password never shows.
 pub fn proxies(https_proxy: &str, no_proxy: &str, host_name: &str) {
     let world = world([]);
-    let host = host(&world, &[("HTTPS_PROXY", https_proxy), ("NO_PROXY", no_proxy)]);
+    let host = host(
+        &world,
+        &[("HTTPS_PROXY", https_proxy), ("NO_PROXY", no_proxy)],
+    );
     let network = match Network::read(&*host.env, &*host.files, &*host.log) {
         Ok(network) => network,
         Err(error) => {
@@ -340,12 +382,27 @@ pub fn proxies(https_proxy: &str, no_proxy: &str, host_name: &str) {
             return;
         }
     };
-    let to = |host: &str| Origin { secure: true, host: host.to_owned(), port: 443 };
-    for direct in ["127.0.0.1", "::1", "localhost", "169.254.169.254", "169.254.170.2"] {
+    let to = |host: &str| Origin {
+        secure: true,
+        host: host.to_owned(),
+        port: 443,
+    };
+    for direct in [
+        "127.0.0.1",
+        "::1",
+        "localhost",
+        "169.254.169.254",
+        "169.254.170.2",
+    ] {
         assert_eq!(network.route(&to(direct), true).proxy, None, "{direct}");
     }
     let proxied = network.route(&to(host_name), false).proxy.is_some();
-    let bare = |text: &str| text.trim().trim_start_matches('*').trim_start_matches('.').to_ascii_lowercase();
+    let bare = |text: &str| {
+        text.trim()
+            .trim_start_matches('*')
+            .trim_start_matches('.')
+            .to_ascii_lowercase()
+    };
     let listed = no_proxy.split([',', ' ']).any(|entry| {
         let entry = entry.trim();
         entry == "*" || (!entry.contains('/') && bare(entry) == host_name)
@@ -353,7 +410,8 @@ pub fn proxies(https_proxy: &str, no_proxy: &str, host_name: &str) {
     if listed {
         assert!(!proxied, "{host_name} stands in NO_PROXY {no_proxy:?}");
     }
-    if no_proxy.trim().is_empty() && !https_proxy.trim().is_empty() && !to(host_name).is_loopback() {
+    if no_proxy.trim().is_empty() && !https_proxy.trim().is_empty() && !to(host_name).is_loopback()
+    {
         assert!(proxied || host_name.parse::<std::net::IpAddr>().is_ok());
     }
 }
@@ -370,10 +428,16 @@ fn with_github<T>(answers: Vec<Answer>, call: impl AsyncFnOnce(&GitHub<'_>) -> T
     };
     let outcome = block_on(call(&github));
     for line in world.told.borrow().iter() {
-        assert!(!line.contains(JWT) && !line.chars().any(char::is_control), "{line:?}");
+        assert!(
+            !line.contains(JWT) && !line.chars().any(char::is_control),
+            "{line:?}"
+        );
     }
     for url in world.sent.borrow().iter() {
-        assert!(url.starts_with("https://api.github.com/"), "{url} got a credential");
+        assert!(
+            url.starts_with("https://api.github.com/"),
+            "{url} got a credential"
+        );
     }
     outcome
 }
@@ -418,7 +482,9 @@ pub fn revoke(answers: Vec<Answer>) -> Result<Revoked, Error> {
 /// The bot's identity fits one line, or there is a clear error.
 pub fn bot(answers: Vec<Answer>, slug: &str) {
     let token = Secret::from(JWT);
-    match with_github(answers, async |github| identity::of_app(github, &token, slug).await) {
+    match with_github(answers, async |github| {
+        identity::of_app(github, &token, slug).await
+    }) {
         Ok(identity) => assert!(identity.email.bytes().all(|b| b.is_ascii_graphic())),
         Err(error) => clear(&error),
     }
@@ -451,7 +517,13 @@ pub fn kms(answers: Vec<Answer>) -> Result<Vec<u8>, Error> {
         session_token: None,
         expires: None,
     };
-    let signed = block_on(kms::sign(&client, &credentials, &key, "head.claims", Limits::MINT));
+    let signed = block_on(kms::sign(
+        &client,
+        &credentials,
+        &key,
+        "head.claims",
+        Limits::MINT,
+    ));
     for line in world.told.borrow().iter() {
         assert!(!line.chars().any(char::is_control), "{line:?}");
         assert!(!line.contains(credentials.secret_access_key.expose()));
@@ -492,18 +564,36 @@ pub fn role(answers: Vec<Answer>) {
 
 /// The shared config file, whatever it holds: credentials, or a clear error that shows no secret.
 pub fn config(text: &str, profile: &str) {
-    let variables = [("AWS_PROFILE", profile), ("AWS_CONFIG_FILE", "/config"), ("AWS_SHARED_CREDENTIALS_FILE", "/credentials")];
-    let _ = credentials(Vec::new(), &variables, &[("/config", text), ("/credentials", text)]);
+    let variables = [
+        ("AWS_PROFILE", profile),
+        ("AWS_CONFIG_FILE", "/config"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "/credentials"),
+    ];
+    let _ = credentials(
+        Vec::new(),
+        &variables,
+        &[("/config", text), ("/credentials", text)],
+    );
 }
 
 /// Credentials of whatever source the variables ask for; of a role through OIDC where there are none.
-fn credentials(answers: Vec<Answer>, variables: &[(&str, &str)], files: &[(&str, &str)]) -> Result<Credentials, Error> {
+fn credentials(
+    answers: Vec<Answer>,
+    variables: &[(&str, &str)],
+    files: &[(&str, &str)],
+) -> Result<Credentials, Error> {
     let world = world(answers);
     for (path, text) in files {
-        world.files.borrow_mut().insert((*path).to_owned(), (*text).to_owned());
+        world
+            .files
+            .borrow_mut()
+            .insert((*path).to_owned(), (*text).to_owned());
     }
     let mut all = vec![
-        ("ACTIONS_ID_TOKEN_REQUEST_URL", "https://oidc.example/token?api-version=2.0"),
+        (
+            "ACTIONS_ID_TOKEN_REQUEST_URL",
+            "https://oidc.example/token?api-version=2.0",
+        ),
         ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", BEARER),
         ("AWS_EC2_METADATA_DISABLED", "true"),
         ("GITHUB_RUN_ID", "1"),
@@ -511,7 +601,11 @@ fn credentials(answers: Vec<Answer>, variables: &[(&str, &str)], files: &[(&str,
     all.extend(variables);
     let client = Client::new(host(&world, &all)).unwrap();
     let wanted = credentials::Wanted {
-        role_to_assume: if variables.is_empty() { "arn:aws:iam::123456789012:role/signer" } else { "" },
+        role_to_assume: if variables.is_empty() {
+            "arn:aws:iam::123456789012:role/signer"
+        } else {
+            ""
+        },
         audience: "",
         region: Some(Region::parse("eu-central-1").unwrap()),
     };
@@ -521,7 +615,10 @@ fn credentials(answers: Vec<Answer>, variables: &[(&str, &str)], files: &[(&str,
     };
     for line in world.told.borrow().iter() {
         for secret in [BEARER, ID_TOKEN] {
-            assert!(!line.contains(secret) && !line.chars().any(char::is_control), "{line:?}");
+            assert!(
+                !line.contains(secret) && !line.chars().any(char::is_control),
+                "{line:?}"
+            );
         }
     }
     match &loaded {
@@ -530,10 +627,19 @@ fn credentials(answers: Vec<Answer>, variables: &[(&str, &str)], files: &[(&str,
             let secret = credentials.secret_access_key.expose();
             let token = credentials.session_token.as_ref().map(Secret::expose);
             for text in [Some(secret), token].into_iter().flatten() {
-                assert!(!text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic()), "{text:?}");
-                assert!(masks.iter().any(|mask| mask == text), "{text:?} is not masked");
+                assert!(
+                    !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic()),
+                    "{text:?}"
+                );
+                assert!(
+                    masks.iter().any(|mask| mask == text),
+                    "{text:?} is not masked"
+                );
             }
-            assert!(!format!("{credentials:?}").contains(secret) || credentials.access_key_id.contains(secret));
+            assert!(
+                !format!("{credentials:?}").contains(secret)
+                    || credentials.access_key_id.contains(secret)
+            );
         }
         Err(error) => {
             clear(error);

@@ -235,26 +235,52 @@ fn any_json() -> impl Strategy<Value = Value> {
 
 fn name() -> impl Strategy<Value = String> {
     let known = [
-        "id", "token", "expires_at", "permissions", "repositories", "app_slug", "account", "login",
-        "suspended_at", "message", "errors", "name", "Signature", "KeyId", "__type", "code", "Message",
+        "id",
+        "token",
+        "expires_at",
+        "permissions",
+        "repositories",
+        "app_slug",
+        "account",
+        "login",
+        "suspended_at",
+        "message",
+        "errors",
+        "name",
+        "Signature",
+        "KeyId",
+        "__type",
+        "code",
+        "Message",
     ];
     prop_oneof![4 => select(known.map(str::to_owned).to_vec()), 1 => any::<String>()]
 }
 
 fn any_answer() -> impl Strategy<Value = Answer> {
     let status = prop_oneof![
-        select(vec![200u16, 201, 204, 301, 307, 400, 401, 403, 404, 422, 429, 500, 502, 503]),
+        select(vec![
+            200u16, 201, 204, 301, 307, 400, 401, 403, 404, 422, 429, 500, 502, 503
+        ]),
         100u16..600,
     ];
     let header = prop_oneof![
         ("retry-after", "[0-9]{1,20}"),
         ("x-ratelimit-remaining", "0"),
         ("x-ratelimit-reset", "-?[0-9]{1,20}"),
-        ("date", "(Sun|Mon), [0-3][0-9] (Jan|Feb|Nov) [0-9]{4} [0-2][0-9]:[0-5][0-9]:[0-6][0-9] GMT"),
-        ("location", "(https://(api\\.github\\.com|evil\\.example))?/?/[a-z/]{0,8}"),
+        (
+            "date",
+            "(Sun|Mon), [0-3][0-9] (Jan|Feb|Nov) [0-9]{4} [0-2][0-9]:[0-5][0-9]:[0-6][0-9] GMT"
+        ),
+        (
+            "location",
+            "(https://(api\\.github\\.com|evil\\.example))?/?/[a-z/]{0,8}"
+        ),
         ("content-type", "[ -~]{0,40}"),
         ("x-amzn-errortype", "[A-Za-z:#]{0,30}"),
-        ("x-amzn-requestid", any::<String>().prop_map(|text| text.replace('\n', ""))),
+        (
+            "x-amzn-requestid",
+            any::<String>().prop_map(|text| text.replace('\n', ""))
+        ),
     ]
     .prop_map(|(name, value)| (name.to_owned(), value));
     let body = prop_oneof![
@@ -379,12 +405,42 @@ proptest! {
 /// XML as STS sends it, and what is almost that.
 fn xml() -> impl Strategy<Value = Vec<u8>> {
     let piece = select(vec![
-        "<AssumeRoleWithWebIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">", "</AssumeRoleWithWebIdentityResponse>",
-        "<AssumeRoleWithWebIdentityResult>", "</AssumeRoleWithWebIdentityResult>", "<Credentials>", "</Credentials>",
-        "<AccessKeyId>", "</AccessKeyId>", "<SecretAccessKey>", "</SecretAccessKey>", "<SessionToken>", "</SessionToken>",
-        "<Expiration>2030-01-01T00:00:00Z</Expiration>", "<ErrorResponse>", "<Error>", "<Code>AccessDenied</Code>",
-        "<Message>", "</Message>", "&amp;", "&#x41;", "&#xFFFFFFFF;", "&lt", "<!-- x -->", "<![CDATA[", "]]>", "<?xml version=\"1.0\"?>",
-        "<!DOCTYPE a [<!ENTITY b \"c\">]>", "ASIA1", "secret/key+1", " ", "\n", "<", ">", "/>", "&", "\u{e9}",
+        "<AssumeRoleWithWebIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">",
+        "</AssumeRoleWithWebIdentityResponse>",
+        "<AssumeRoleWithWebIdentityResult>",
+        "</AssumeRoleWithWebIdentityResult>",
+        "<Credentials>",
+        "</Credentials>",
+        "<AccessKeyId>",
+        "</AccessKeyId>",
+        "<SecretAccessKey>",
+        "</SecretAccessKey>",
+        "<SessionToken>",
+        "</SessionToken>",
+        "<Expiration>2030-01-01T00:00:00Z</Expiration>",
+        "<ErrorResponse>",
+        "<Error>",
+        "<Code>AccessDenied</Code>",
+        "<Message>",
+        "</Message>",
+        "&amp;",
+        "&#x41;",
+        "&#xFFFFFFFF;",
+        "&lt",
+        "<!-- x -->",
+        "<![CDATA[",
+        "]]>",
+        "<?xml version=\"1.0\"?>",
+        "<!DOCTYPE a [<!ENTITY b \"c\">]>",
+        "ASIA1",
+        "secret/key+1",
+        " ",
+        "\n",
+        "<",
+        ">",
+        "/>",
+        "&",
+        "\u{e9}",
     ]);
     let text = |name: &'static str, value: String| format!("<{name}>{value}</{name}>");
     prop_oneof![

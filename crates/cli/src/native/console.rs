@@ -153,7 +153,10 @@ impl Console {
     pub fn error(&self, error: &Error, hint: &str) {
         let mut text = format!("{} {error}", self.paint(Paint::Bad, "error:"));
         for cause in &error.causes {
-            text.push_str(&format!("\n{} {cause}", self.paint(Paint::Bad, "caused by:")));
+            text.push_str(&format!(
+                "\n{} {cause}",
+                self.paint(Paint::Bad, "caused by:")
+            ));
         }
         text.push_str(&format!("\n{} {hint}", self.paint(Paint::Help, "hint:")));
         self.tell(&text);
@@ -184,7 +187,10 @@ impl Console {
         }
         let text = {
             let mut task = self.task.borrow_mut();
-            let Some(task) = task.as_mut().filter(|task| task.since.elapsed() >= PATIENCE) else {
+            let Some(task) = task
+                .as_mut()
+                .filter(|task| task.since.elapsed() >= PATIENCE)
+            else {
                 return;
             };
             let elapsed = task.since.elapsed();
@@ -220,7 +226,10 @@ impl Log for Console {
     }
 
     fn warning(&self, message: &str) {
-        self.tell(&format!("{} {message}", self.paint(Paint::Warn, "warning:")));
+        self.tell(&format!(
+            "{} {message}",
+            self.paint(Paint::Warn, "warning:")
+        ));
     }
 
     fn debug(&self, message: &str) {

@@ -53,7 +53,12 @@ impl Threads {
             .user_agent(USER_AGENT)
             .accept_encoding("")
             .proxy(proxy(route)?);
-        if secure || route.proxy.as_ref().is_some_and(|proxy| proxy.origin.secure) {
+        if secure
+            || route
+                .proxy
+                .as_ref()
+                .is_some_and(|proxy| proxy.origin.secure)
+        {
             let mut roots = self.roots.get_or_init(platform_roots).clone();
             for file in &route.ca_files {
                 roots.extend(read_certificates(file)?);
@@ -112,9 +117,8 @@ fn send(agent: &Agent, request: &Request) -> Result<Response, Fault> {
         )
     };
     let mut answer = answer.map_err(|error| fault(&error))?;
-    let text = |value: &ureq::http::HeaderValue| {
-        String::from_utf8_lossy(value.as_bytes()).into_owned()
-    };
+    let text =
+        |value: &ureq::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let headers = answer.headers().iter();
     let headers = headers
         .map(|(name, value)| (name.as_str().to_owned(), text(value)))

@@ -22,6 +22,7 @@ use crate::http::Response;
 use crate::http::client::Client;
 use crate::http::url::Origin;
 use crate::secret::Secret;
+use futures_util::future::{LocalBoxFuture, ready};
 use std::fmt;
 
 /// What signs a request to AWS.
@@ -203,20 +204,24 @@ impl Source {
     /// # Errors
     /// Whatever the source says, naming the source.
     pub async fn load(&self, client: &Client) -> Result<Credentials> {
-        let outcome = match self {
-            Self::Role(role) => role.load(client).await,
-            Self::Environment(credentials) => return Ok(credentials.clone()),
-            Self::WebIdentity(identity) => identity.load(client).await,
-            Self::Profile(profile) => profile.load(client).await,
-            Self::Container(container) => container.load(client).await,
-            Self::Instance(instance) => instance.load(client).await,
-        };
-        outcome.map_err(|error| {
+        self.boxed(client).await.map_err(|error| {
             if error.is(&problem::CREDENTIALS_MISSING) {
                 return error;
             }
             error.because(format!("AWS credentials were to come from {self}"))
         })
+    }
+
+    /// Boxed, so that whoever waits for one source does not hold room for all.
+    fn boxed<'a>(&'a self, client: &'a Client) -> LocalBoxFuture<'a, Result<Credentials>> {
+        match self {
+            Self::Role(role) => Box::pin(role.load(client)),
+            Self::Environment(credentials) => Box::pin(ready(Ok(credentials.clone()))),
+            Self::WebIdentity(identity) => Box::pin(identity.load(client)),
+            Self::Profile(profile) => Box::pin(profile.load(client)),
+            Self::Container(container) => Box::pin(container.load(client)),
+            Self::Instance(instance) => Box::pin(instance.load(client)),
+        }
     }
 }
 

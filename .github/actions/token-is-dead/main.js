@@ -1,0 +1,2 @@
+'use strict';
+// The work is in post.js.
