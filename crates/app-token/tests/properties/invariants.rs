@@ -679,7 +679,7 @@ pub fn read(bytes: &[u8], cuts: &[usize], ended: bool) -> Read {
                     response.status,
                     response.headers,
                     response.body.to_vec(),
-                    reusable && last,
+                    reusable && *to == bytes.len(),
                 );
             }
             Ok(None) => {}
