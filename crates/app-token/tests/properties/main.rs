@@ -1,6 +1,12 @@
 //! Properties of everything that reads what others wrote: for any input, one of a few outcomes, and
 //! never a panic. The invariants stand in [`invariants`]; the fuzz targets in `fuzz/` share them.
 
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failed check is to stop the test"
+)]
+
 mod host;
 mod invariants;
 
