@@ -93,7 +93,16 @@ module.exports = (phase) => {
   const host = {
     now: () => Date.now(),
     monotonic: () => performance.now(),
-    random: (at, length) => { require('node:crypto').randomFillSync(bytes(at, length)); },
+    random: (at, length) => {
+      // The kernel's own source costs nothing to load; Windows has it behind node:crypto alone.
+      try {
+        const source = fs.openSync('/dev/urandom', 'r');
+        const got = fs.readSync(source, bytes(at, length));
+        fs.closeSync(source);
+        if (got === length) return;
+      } catch {}
+      require('node:crypto').randomFillSync(bytes(at, length));
+    },
     print: (at, length) => {
       for (let rest = Buffer.from(bytes(at, length)); rest.length;) {
         try { rest = rest.subarray(fs.writeSync(1, rest)); } catch (error) { if (error.code !== 'EAGAIN') return; }
@@ -145,7 +154,7 @@ module.exports = (phase) => {
   guard(() => {
     const wasm = new WebAssembly.Module(fs.readFileSync(path.join(__dirname, 'app_token.wasm')));
     module = new WebAssembly.Instance(wasm, { host }).exports;
-    const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => VISIBLE.test(name)));
+    const environment = Object.fromEntries(Object.entries(process.env).filter(([name, value]) => value && VISIBLE.test(name)));
     module.start(phase, put(0, JSON.stringify(environment)));
   });
 };

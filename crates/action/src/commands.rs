@@ -87,6 +87,10 @@ impl<W: Fn(&str)> Log for Commands<W> {
         }
     }
 
+    fn debugging(&self) -> bool {
+        self.debug
+    }
+
     fn mask(&self, value: &str) {
         // The runner masks line by line.
         for line in value.lines().map(str::trim).filter(|line| !line.is_empty()) {

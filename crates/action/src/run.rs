@@ -10,7 +10,7 @@ use app_token::github::identity::{self, GitIdentity};
 use app_token::github::token::{self, Revoked, Token};
 use app_token::github::{ApiUrl, GitHub};
 use app_token::host::{Host, Log};
-use app_token::http::client::{Client, Limits};
+use app_token::http::client::{Client, Limits, milliseconds};
 use app_token::mint::{Minted, mint};
 use app_token::secret::Secret;
 use std::rc::Rc;
@@ -40,7 +40,7 @@ pub async fn run<W: Fn(&str)>(
     log: Rc<Commands<W>>,
 ) -> i32 {
     match phase {
-        Phase::Main => match make(variables, host).await {
+        Phase::Main => match Box::pin(make(variables, host)).await {
             Ok(()) => 0,
             Err(error) => {
                 log.error(&title(&error), &error.report());
@@ -49,7 +49,7 @@ pub async fn run<W: Fn(&str)>(
         },
         Phase::Post => {
             // A job that did its work must not fail for a token that dies within the hour anyway.
-            if let Err(error) = revoke(variables, host).await {
+            if let Err(error) = Box::pin(revoke(variables, host)).await {
                 log.titled_warning("The token was not revoked", &error.report());
             }
             0
@@ -96,10 +96,10 @@ async fn make(variables: &Variables, host: Host) -> Result<()> {
         limits: Limits::MINT,
     };
     if job.wait_until_usable {
-        wait(&github, &minted.token.secret, &*host.log).await;
+        Box::pin(wait(&github, &minted.token.secret, &*host.log)).await;
     }
     let identity = match job.git_identity {
-        true => Some(find_identity(&github, &minted).await?),
+        true => Some(Box::pin(find_identity(&github, &minted)).await?),
         false => None,
     };
     outputs::write(&file, &minted, identity.as_ref())
@@ -152,12 +152,12 @@ fn tell(job: &Job, minted: &Minted, client: &Client) {
     let steps: Vec<String> = minted
         .steps
         .iter()
-        .map(|(step, took)| format!("{step} {} ms", took.as_millis()))
+        .map(|(step, took)| format!("{step} {} ms", milliseconds(*took)))
         .collect();
     log.info(&format!(
         "Took: {}; {} ms in all",
         steps.join(", "),
-        client.elapsed().as_millis()
+        milliseconds(client.elapsed())
     ));
 }
 

@@ -59,6 +59,11 @@ pub trait Log {
     /// What only somebody who looks for a fault wants to know.
     fn debug(&self, message: &str);
 
+    /// Whether anybody does; if not, the messages need not be made.
+    fn debugging(&self) -> bool {
+        true
+    }
+
     /// From now on `value` must not appear anywhere. An empty value is ignored.
     fn mask(&self, value: &str);
 }

@@ -1,5 +1,6 @@
 //! The use case: from an order to a token. One signature, one look-up, one mint.
 
+use crate::aws::credentials::Credentials;
 use crate::aws::keyring::Signed;
 use crate::error::{Error, Result};
 use crate::github::installation::{self, Installation};
@@ -10,7 +11,7 @@ use crate::jwt::{self, IssuerForm};
 use crate::order::Order;
 use crate::scope::{Account, InstallationId, Repositories};
 use crate::secret::Secret;
-use futures_util::future::join;
+use futures_util::future::{LocalBoxFuture, join};
 use std::cell::RefCell;
 use std::time::Duration;
 
@@ -73,20 +74,6 @@ impl Run<'_> {
         let credentials = self
             .timed("credentials", self.order.credentials.load(self.client))
             .await?;
-        let sign = async |ahead: i64, form: IssuerForm| {
-            let now = self.client.host.clock.now().plus(ahead);
-            let input = jwt::signing_input(&self.order.app, now, form);
-            let signed = self
-                .timed(
-                    "signature",
-                    self.order.keys.sign(self.client, &credentials, &input),
-                )
-                .await?;
-            let jwt = jwt::assemble(&input, &signed.signature.bytes);
-            self.client.host.log.mask(jwt.expose());
-            Ok::<_, Error>((jwt, signed))
-        };
-
         // KMS is asked first; while it signs, the connections to GitHub open.
         let open = async {
             self.client.connect(&self.order.api.url().origin, false);
@@ -94,7 +81,7 @@ impl Run<'_> {
                 self.client.connect(&self.order.api.url().origin, false);
             }
         };
-        let (first, ()) = join(sign(0, IssuerForm::default()), open).await;
+        let (first, ()) = join(self.sign(&credentials, 0, IssuerForm::default()), open).await;
         let (jwt, signed) = first?;
         let mut assertion = Assertion {
             jwt,
@@ -134,7 +121,7 @@ impl Run<'_> {
                     error.detail,
                 ),
             });
-            let (jwt, signed) = sign(ahead, form).await?;
+            let (jwt, signed) = self.sign(&credentials, ahead, form).await?;
             assertion = Assertion {
                 jwt,
                 signed,
@@ -143,16 +130,34 @@ impl Run<'_> {
         }
     }
 
+    /// Has KMS sign a JWT of this time. Like the other steps it is a future of its own in a box: the
+    /// engine compiles a function whole when it is first entered, and steps that are not taken, or are
+    /// taken from two places, would be compiled with it.
+    fn sign<'b>(
+        &'b self,
+        credentials: &'b Credentials,
+        ahead: i64,
+        form: IssuerForm,
+    ) -> LocalBoxFuture<'b, Result<(Secret, Signed)>> {
+        Box::pin(async move {
+            let now = self.client.host.clock.now().plus(ahead);
+            let input = jwt::signing_input(&self.order.app, now, form);
+            let signing = self.order.keys.sign(self.client, credentials, &input);
+            let signed = self.timed("signature", signing).await?;
+            let jwt = jwt::assemble(&input, &signed.signature.bytes);
+            self.client.host.log.mask(jwt.expose());
+            Ok((jwt, signed))
+        })
+    }
+
     /// From the JWT to the token.
     async fn trade(
         &self,
         jwt: &Secret,
     ) -> Result<(Token, InstallationId, Option<Installation>), Refused> {
         let github = self.github();
-        let look_up = self.timed(
-            "look-up",
-            installation::look_up(&github, jwt, &self.order.target.account),
-        );
+        let look_up = installation::look_up(&github, jwt, &self.order.target.account);
+        let look_up = Box::pin(self.timed("look-up", look_up));
         match &self.order.target.account {
             // The number is all that the mint needs: the look-up goes along beside it, for the names.
             Account::Installation { id, owner } => {
@@ -160,7 +165,12 @@ impl Run<'_> {
                 let token = match token {
                     Ok(token) => token,
                     Err(refused) => {
-                        return Err(self.explain(refused, jwt, installation.ok().as_ref()).await);
+                        return Err(Box::pin(self.explain(
+                            refused,
+                            jwt,
+                            installation.ok().as_ref(),
+                        ))
+                        .await);
                     }
                 };
                 match &installation {
@@ -183,32 +193,46 @@ impl Run<'_> {
                 let installation = look_up.await?;
                 match self.mint(jwt, installation.id).await {
                     Ok(token) => Ok((token, installation.id, Some(installation))),
-                    Err(refused) => Err(self.explain(refused, jwt, Some(&installation)).await),
+                    Err(refused) => {
+                        Err(Box::pin(self.explain(refused, jwt, Some(&installation))).await)
+                    }
                 }
             }
         }
     }
 
-    async fn mint(&self, jwt: &Secret, id: InstallationId) -> Result<Token, Refused> {
-        let Order {
-            target,
-            permissions,
-            ..
-        } = self.order;
-        let github = self.github();
-        let minted = token::mint(&github, jwt, id, &target.repositories, permissions);
-        let token = self.timed("mint", minted).await?;
-        if let Err(error) = (self.keep)(&token) {
-            let revoked = token::revoke(&github, &token.secret).await;
-            let told = match revoked {
+    fn mint<'b>(
+        &'b self,
+        jwt: &'b Secret,
+        id: InstallationId,
+    ) -> LocalBoxFuture<'b, Result<Token, Refused>> {
+        Box::pin(async move {
+            let Order {
+                target,
+                permissions,
+                ..
+            } = self.order;
+            let github = self.github();
+            let minted = token::mint(&github, jwt, id, &target.repositories, permissions);
+            let token = self.timed("mint", minted).await?;
+            match (self.keep)(&token) {
+                Ok(()) => Ok(token),
+                Err(error) => Err(self.undo(&token, error).await),
+            }
+        })
+    }
+
+    /// Revokes a token that could not be kept.
+    fn undo<'b>(&'b self, token: &'b Token, error: Error) -> LocalBoxFuture<'b, Refused> {
+        Box::pin(async move {
+            let told = match token::revoke(&self.github(), &token.secret).await {
                 Ok(_) => "the token that was already made is revoked again".to_owned(),
                 Err(error) => {
                     format!("the token that was already made could not be revoked: {error}")
                 }
             };
-            return Err(error.because(told).into());
-        }
-        Ok(token)
+            error.because(told).into()
+        })
     }
 
     /// Says which permission or which repository a refusal is about; GitHub does not.

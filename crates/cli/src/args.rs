@@ -23,15 +23,15 @@ Examples:
     app-token doctor --client-id Iv23liAbCdEf --kms-key-id alias/github-app
 
   Run a command with a token that ends with it:
-    app-token exec -p contents=read --repositories my-org/repo -- gh release list -R my-org/repo
+    app-token exec -p contents=read -r my-org/repo -- gh release list -R my-org/repo
 
 Exit status:
   0  done
   1  failed; the message says why and what to do
   2  the command line is wrong
   3  nothing was changed, since nobody agreed to it
-  exec passes on the status of its command; 125 when it failed itself, 126 and 127 when the command
-  could not be started, 128 and the signal's number when a signal ended it.
+  exec passes on the status of its command; 125 when it failed itself, 126 and 127 when the
+  command could not be started, 128 and the signal's number when a signal ended it.
 
 Options can be given in the environment too, as APP_TOKEN_... (each help names them).";
 
@@ -322,8 +322,9 @@ Examples:
   app-token exec -r my-org/repo -p contents=read -- gh release list -R my-org/repo
   app-token exec --owner my-org -p members=read -- sh -c 'gh api orgs/my-org/members'
 
-The token lives for an hour at the most; a command that runs longer uses app-token git-credential.
-Signals are passed on. The token is revoked when the command ends, however it ends.";
+The token lives for an hour at the most; a command that runs longer uses app-token
+git-credential. Signals are passed on. The token is revoked when the command ends, however it
+ends.";
 
 #[derive(Args, Debug)]
 #[command(after_help = EXEC)]
@@ -339,12 +340,13 @@ pub struct Exec {
 const GIT_CREDENTIAL: &str = "\
 Set it up for one host (git adds get, store or erase by itself):
   git config --global credential.https://github.com.helper \\
-      '!app-token git-credential --client-id Iv23liAbCdEf --kms-key-id alias/github-app -p contents=write'
+      '!app-token git-credential --client-id Iv23liAbCdEf --kms-key-id alias/github-app \
+          -p contents=write'
   git config --global credential.https://github.com.useHttpPath true
 
-With useHttpPath each token reaches only the repository that git asks for. Other hosts get no answer.
-A token is used again while more than five minutes of it are left; it is kept in a file that only you
-can read, in XDG_RUNTIME_DIR or a folder of your own.";
+With useHttpPath each token reaches only the repository that git asks for. Other hosts get no
+answer. A token is used again while more than five minutes of it are left; it is kept in a
+file that only you can read, in XDG_RUNTIME_DIR or a folder of your own.";
 
 #[derive(Args, Debug)]
 #[command(after_help = GIT_CREDENTIAL)]
@@ -454,16 +456,17 @@ Examples:
       --sign-role arn:aws:iam::123456789012:role/app-token
 
   From a password manager, never on disk, in two regions:
-    vault-tool read my-app | app-token key import --pem - --alias alias/github-app \\
+    pass show my-app | app-token key import --pem - --alias alias/github-app \\
         --region eu-central-1 --region eu-west-1 --multi-region
 
-The private key is wrapped here and can only be unwrapped by KMS; it is in no argument, no file and no
-log. If the import fails half-way, the same command goes on from there: the alias is made last, so
-that no key looks ready and is not.
+The private key is wrapped here, and only KMS can unwrap it; it is in no argument, no file
+and no log. If the import fails half-way, the same command goes on from there: the alias is
+made last, so that no key looks ready and is not.
 
-Rights needed: kms:CreateKey, TagResource, ListKeys, ListAliases, DescribeKey, ListResourceTags,
-GetParametersForImport, ImportKeyMaterial, GetPublicKey, Sign, GetKeyPolicy, PutKeyPolicy, CreateAlias;
-with --multi-region also kms:ReplicateKey and iam:CreateServiceLinkedRole.";
+Rights needed: kms:CreateKey, TagResource, ListKeys, ListAliases, DescribeKey,
+ListResourceTags, GetParametersForImport, ImportKeyMaterial, GetPublicKey, Sign,
+GetKeyPolicy, PutKeyPolicy, CreateAlias; with --multi-region also kms:ReplicateKey and
+iam:CreateServiceLinkedRole.";
 
 #[derive(Args, Debug)]
 #[command(after_help = KEY_IMPORT)]
@@ -483,7 +486,8 @@ pub struct KeyImport {
 const KEY_ROTATE: &str = "\
 Example:
   1. Make a new private key on the App's settings page.
-  2. app-token key rotate --pem new.private-key.pem --alias alias/github-app --client-id Iv23liAbCdEf
+  2. app-token key rotate --pem new.private-key.pem --alias alias/github-app \
+         --client-id Iv23liAbCdEf
   3. When all is well, delete the old key on that page, and do what the output says.
 
 Undo, until the old key is deleted:
@@ -551,14 +555,15 @@ pub enum Policy {
 
 const POLICY: &str = "\
 Examples:
-  app-token policy key --account 123456789012 --sign-role arn:aws:iam::123456789012:role/app-token
+  app-token policy key --sign-role arn:aws:iam::123456789012:role/app-token
   app-token policy role --key arn:aws:kms:eu-central-1:123456789012:key/1234abcd-...
   app-token policy trust --account 123456789012 --repository my-org/repo \\
       --job-workflow-ref 'my-org/repo/.github/workflows/release.yml@refs/heads/main'
   app-token policy trust --repository-id 1296269 --environment production --format cloudformation
 
-Whoever may sign can sign any JWT for the App, so for ten minutes at a time it is the App. The trust
-policy is the fence: name the repository by its number, which cannot be taken over, and the workflow.";
+Whoever may sign can sign any JWT for the App, so for ten minutes at a time it is the App. The
+trust policy is the fence: name the repository by its number, which cannot be taken over, and
+the workflow.";
 
 /// What policies are made of. Each policy uses what it needs; the whole stack uses all of it.
 #[derive(Args, Clone, Debug, Default)]

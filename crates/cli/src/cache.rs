@@ -240,7 +240,8 @@ mod files {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use super::*;
     use std::collections::BTreeMap;

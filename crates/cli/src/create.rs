@@ -16,6 +16,7 @@ use std::process::ExitCode;
 
 pub fn run(native: &Native, args: &Create) -> Status {
     let made = make(native, &args.token, &args.token.scope, args.git_identity)?;
+    tell(native, &made);
     let printed = print(native, args.format, &made);
     if let Err(error) = printed {
         // Nobody got it, so nobody can revoke it.
@@ -44,7 +45,7 @@ pub struct Made {
     pub identity: Option<GitIdentity>,
 }
 
-/// Makes a token, and tells on standard error what was asked and got.
+/// Makes a token.
 ///
 /// # Errors
 /// The library's.
@@ -65,7 +66,6 @@ pub fn make(
             Ok(())
         };
         let minted = mint::mint(&client, &order, &keep).await?;
-        tell(native, &order, &minted);
         let github = GitHub {
             client: &client,
             api: &order.api,
@@ -106,7 +106,9 @@ pub fn make(
     })
 }
 
-fn tell(native: &Native, order: &Order, minted: &Minted) {
+/// Tells on standard error what was asked and got.
+pub fn tell(native: &Native, made: &Made) {
+    let Made { order, minted, .. } = made;
     let app = match &minted.installation {
         Some(found) if !found.app_slug.is_empty() => found.app_slug.clone(),
         _ => order.app.to_string(),

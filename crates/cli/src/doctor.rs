@@ -170,8 +170,8 @@ fn examine_key(
             .run("asking KMS about the key", kms.describe(name))?
             .ok_or_else(missing)?;
         let about = format!(
-            "{}: {}, {}, {}, origin {}",
-            info.arn, info.state, info.spec, info.usage, info.origin
+            "{}, {}, {}, origin {} ({})",
+            info.state, info.spec, info.usage, info.origin, info.id
         );
         match info.state.as_str() {
             _ if info.usage != "SIGN_VERIFY" || info.spec != "RSA_2048" => {
@@ -182,6 +182,14 @@ fn examine_key(
             _ => Err(Error::new(&library::KMS_KEY_STATE, about)),
         }
     })?;
+    if table
+        .checks
+        .last()
+        .is_some_and(|check| check.mark == Mark::Bad)
+    {
+        table.skip("Sign", "the key cannot sign as it stands")?;
+        return Ok(None);
+    }
     let public: Option<PublicKey> = table.check_if_allowed("fingerprint", || {
         let public = native.run("asking KMS for the public key", kms.public_key(name))?;
         let public =

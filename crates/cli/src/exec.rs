@@ -13,6 +13,7 @@ use std::process::{Command, ExitCode, ExitStatus};
 pub fn run(native: &Native, args: &Exec) -> Status {
     let mut signals = signals::Signals::new()?;
     let made = create::make(native, &args.token, &args.token.scope, false)?;
+    create::tell(native, &made);
     let token = &made.minted.token.secret;
     let outcome = match signals.arrived() {
         Some(signal) => Ok(ended_by(signal)),

@@ -201,7 +201,7 @@ impl Request {
             Some((of, this)) => owner.is(of) && this.eq_ignore_ascii_case(name.as_str()),
             None => entry.eq_ignore_ascii_case(name.as_str()),
         };
-        if !allowed.is_empty() && !allowed.iter().any(|entry| is_it(entry)) {
+        if !allowed.is_empty() && !allowed.iter().any(is_it) {
             return None;
         }
         Some(ScopeOptions {

@@ -332,7 +332,19 @@ impl Kms<'_> {
 
     pub async fn create_alias(&self, alias: &str, key: &str) -> Result<()> {
         let body = json!({ "AliasName": alias, "TargetKeyId": key });
-        self.call(CREATE_ALIAS, &body, alias).await.map(drop)
+        let response = self.send(CREATE_ALIAS, &body, ADMIN).await?;
+        let taken =
+            AwsError::of(&response).is_some_and(|error| error.code == "AlreadyExistsException");
+        // A try whose answer was lost made it.
+        if taken
+            && self
+                .describe(alias)
+                .await?
+                .is_some_and(|info| info.id == key)
+        {
+            return Ok(());
+        }
+        self.read(CREATE_ALIAS, &response, alias).map(drop)
     }
 
     pub async fn update_alias(&self, alias: &str, key: &str) -> Result<()> {

@@ -14,7 +14,9 @@ pub fn run(native: &Native, args: &Permissions, colour: Colour) -> Status {
         .iter()
         .map(|word| word.to_lowercase().replace('-', "_"))
         .collect();
-    let found: Vec<_> = PERMISSIONS.iter().filter(|one| fits(one, &words)).collect();
+    let mut found: Vec<_> = PERMISSIONS.iter().filter(|one| fits(one, &words)).collect();
+    // Those that are called so come before those that are described so.
+    found.sort_by_key(|one| !words.iter().all(|word| one.name.contains(word.as_str())));
     if args.json {
         let list: Vec<_> = found.iter().map(|one| json(one)).collect();
         output::write_page(&format!("{:#}\n", serde_json::Value::from(list)))?;

@@ -5,7 +5,7 @@
 
 use super::network::Network;
 use super::url::{Origin, Url};
-use super::{BODY_LIMIT, Fault, FaultKind, Method, Request, Response};
+use super::{BODY_LIMIT, Fault, FaultKind, Method, Request, Response, Route};
 use crate::error::{Error, Problem, Result, problem, words};
 use crate::host::Host;
 use futures_util::future::{Either, LocalBoxFuture, select};
@@ -264,23 +264,35 @@ impl Client {
                 words: format!("no answer within {:.0} s", allowed.as_secs_f64().ceil()),
             }),
         };
-        let took = (self.elapsed() - begun).as_millis();
-        let (what, via) = (
-            call.what,
-            route.proxy.as_ref().map(|proxy| format!(" via {proxy:?}")),
-        );
-        let told = match &outcome {
-            Ok(response) => format!("{response:?}{}", request_id(response)),
-            Err(fault) => format!("{:?}: {}", fault.kind, words(&fault.words)),
-        };
-        self.host.log.debug(&format!(
-            "{what}: {request:?}{} -> {told}, {took} ms",
-            via.unwrap_or_default()
-        ));
+        if self.host.log.debugging() {
+            self.tell(call.what, request, &route, &outcome, self.elapsed() - begun);
+        }
         outcome.map_err(|fault| Refusal {
             fault,
             origin: request.url.origin.clone(),
         })
+    }
+
+    /// The line for the debug log.
+    #[inline(never)]
+    fn tell(
+        &self,
+        what: &str,
+        request: &Request,
+        route: &Route,
+        outcome: &Result<Response, Fault>,
+        took: Duration,
+    ) {
+        let via = route.proxy.as_ref().map(|proxy| format!(" via {proxy:?}"));
+        let told = match outcome {
+            Ok(response) => format!("{response:?}{}", request_id(response)),
+            Err(fault) => format!("{:?}: {}", fault.kind, words(&fault.words)),
+        };
+        self.host.log.debug(&format!(
+            "{what}: {request:?}{} -> {told}, {} ms",
+            via.unwrap_or_default(),
+            milliseconds(took),
+        ));
     }
 
     fn pause(&self, tried: u32) -> Duration {
@@ -312,6 +324,11 @@ impl Client {
             error
         }
     }
+}
+
+/// Whole milliseconds. Fits 64 bits for half a billion years.
+pub fn milliseconds(duration: Duration) -> u64 {
+    duration.as_secs() * 1000 + u64::from(duration.subsec_millis())
 }
 
 /// A try that got no answer, and where it was sent.

@@ -619,8 +619,7 @@ impl Job<'_> {
     /// Does all that is left, region by region, and the aliases at the end.
     fn carry_out(&self, sites: Vec<Site>) -> Result<Vec<Site>> {
         let mut ready: Vec<Site> = Vec::new();
-        let mut sites = sites.into_iter();
-        while let Some(mut site) = sites.next() {
+        for mut site in sites {
             if !matches!(site.start, Start::Done(_)) {
                 let primary = ready
                     .first()
@@ -694,7 +693,7 @@ impl Job<'_> {
         if key.is_pending() {
             let work = async {
                 let parameters = kms.import_parameters(&key.id).await?;
-                let wrapped = wrap(&*self.pem.pkcs8()?, &parameters.wrapping_key)?;
+                let wrapped = wrap(&self.pem.pkcs8()?, &parameters.wrapping_key)?;
                 kms.import(&key.id, &parameters.token, &wrapped).await?;
                 self.wait(&kms, &key.id, |state| state == "Enabled").await
             };

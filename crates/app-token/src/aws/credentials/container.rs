@@ -51,6 +51,7 @@ impl Container {
     ///
     /// # Errors
     /// [`crate::error::problem::CREDENTIALS_SOURCE_BROKEN`], naming the variable.
+    #[inline(never)] // compiled only where it is the source; see docs/architecture.md
     pub(super) fn configured(host: &Host) -> Result<Option<Self>> {
         let env = &*host.env;
         let url = match (env.var(RELATIVE), env.var(FULL)) {

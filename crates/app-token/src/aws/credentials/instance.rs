@@ -46,6 +46,7 @@ impl Instance {
     ///
     /// # Errors
     /// [`crate::error::problem::CREDENTIALS_SOURCE_BROKEN`], naming the variable.
+    #[inline(never)] // compiled only where it is the source; see docs/architecture.md
     pub(super) fn configured(env: &dyn Env) -> Result<Option<Self>> {
         let off = env.var(DISABLED);
         if off.is_some_and(|value| value.trim().eq_ignore_ascii_case("true")) {

@@ -244,6 +244,7 @@ impl fmt::Display for Source {
 ///
 /// # Errors
 /// [`problem::CREDENTIALS_SOURCE_BROKEN`] if a file cannot be read; [`problem::REGION_INVALID`].
+#[inline(never)] // compiled only where nothing else names a region
 pub fn profile_region(host: &Host) -> Result<Option<Region>> {
     profile::region(host)
 }

@@ -85,6 +85,7 @@ impl Profile {
     /// # Errors
     /// [`crate::error::problem::CREDENTIALS_SOURCE_BROKEN`], [`crate::error::problem::REGION_MISSING`],
     /// [`crate::error::problem::ENDPOINT_INVALID`].
+    #[inline(never)] // compiled only where it is the source; see docs/architecture.md
     pub(super) fn configured(host: &Host, region: Option<&Region>) -> Result<Option<Self>> {
         let profiles = read(host)?;
         let named = host.env.var(NAME);
@@ -145,6 +146,7 @@ impl fmt::Display for Profile {
 /// # Errors
 /// [`crate::error::problem::CREDENTIALS_SOURCE_BROKEN`] if a file cannot be read;
 /// [`crate::error::problem::REGION_INVALID`].
+#[inline(never)]
 pub(super) fn region(host: &Host) -> Result<Option<Region>> {
     let name = host.env.var(NAME);
     let name = name.as_deref().map_or(DEFAULT, str::trim);

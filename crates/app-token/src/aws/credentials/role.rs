@@ -42,6 +42,7 @@ impl Role {
     /// [`problem::ROLE_INVALID`], [`problem::OIDC_UNAVAILABLE`],
     /// [`problem::CREDENTIALS_SOURCE_BROKEN`], [`problem::REGION_MISSING`],
     /// [`problem::ENDPOINT_INVALID`].
+    #[inline(never)] // compiled only where it is the source; see docs/architecture.md
     pub(super) fn configured(host: &Host, wanted: &Wanted<'_>) -> Result<Option<Self>> {
         if wanted.role_to_assume.trim().is_empty() {
             return Ok(None);

@@ -31,6 +31,7 @@ impl WebIdentity {
     /// # Errors
     /// [`problem::CREDENTIALS_SOURCE_BROKEN`] if it names one of them alone, or badly;
     /// [`problem::REGION_MISSING`], [`problem::ENDPOINT_INVALID`].
+    #[inline(never)] // compiled only where it is the source; see docs/architecture.md
     pub(super) fn configured(env: &dyn Env, region: Option<&Region>) -> Result<Option<Self>> {
         let half = |there: &str, lacking: &str| {
             let why = format!("{there} is set, {lacking} is not (or is empty)");
