@@ -39,14 +39,19 @@ pub fn answers(data: &[u8]) -> Vec<Answer> {
         .take(MOST)
         .map(|part| {
             let (head, rest) = part.split_at(part.len().min(2));
-            let status = head.first().map_or(200, |byte| STATUSES[usize::from(byte % 16)]);
+            let status = head
+                .first()
+                .map_or(200, |byte| STATUSES[usize::from(byte % 16)]);
             let name = head.get(1).map(|byte| HEADERS[usize::from(byte % 8)]);
             let end = rest.iter().position(|byte| *byte == b'\n').unwrap_or(0);
             let value = String::from_utf8_lossy(&rest[..end]).into_owned();
             let body = rest.get(end + 1..).unwrap_or_default();
             Answer {
                 status,
-                headers: name.map(|name| (name.to_owned(), value)).into_iter().collect(),
+                headers: name
+                    .map(|name| (name.to_owned(), value))
+                    .into_iter()
+                    .collect(),
                 body: body.to_vec(),
             }
         })

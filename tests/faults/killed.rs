@@ -106,7 +106,7 @@ fn at(moment: &Moment, signal: &str) -> Result<(), String> {
     check(main.status != Some(0), "it did not end well", &main)?;
     check(main.outputs.is_empty(), "later steps get nothing", &main)?;
     check(
-        !main.state.is_empty() == moment.saved,
+        main.state.is_empty() != moment.saved,
         "the state is written if and only if it is expected",
         &main,
     )?;

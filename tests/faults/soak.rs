@@ -18,7 +18,7 @@ const LONG: usize = 1_000;
 /// How many run side by side.
 const WORKERS: usize = 6;
 
-const SEED: u64 = 0x5EED_0F_FA_17;
+const SEED: u64 = 0x5E_ED0F_FA17;
 
 pub fn trials() -> Vec<Trial> {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());

@@ -56,7 +56,9 @@ impl KmsKeyId {
         if service != "kms" {
             return malformed("is not an ARN of KMS");
         }
-        let Ok(region) = Region::parse(region) else {
+        // A region by itself is trimmed; within a name nothing is.
+        let parsed = Region::parse(region).ok();
+        let Some(region) = parsed.filter(|parsed| parsed.as_str() == region) else {
             return malformed("names no region");
         };
         if region.partition().name != partition {
@@ -150,6 +152,10 @@ mod tests {
                 "is not an ARN of KMS",
             ),
             ("arn:aws:kms::123456789012:key/x", "names no region"),
+            (
+                "arn:aws:kms:\teu-central-1:123456789012:key/x",
+                "names no region",
+            ),
             (
                 "arn:aws:kms:cn-north-1:123456789012:key/x",
                 "not in its partition",

@@ -357,6 +357,10 @@ impl Decoder {
         loop {
             let (start, length) = match httparse::parse_chunk_size(&self.buffer) {
                 Ok(httparse::Status::Complete((start, length))) => (start, length),
+                // The line that tells a chunk's size may hold extensions, of any length.
+                Ok(httparse::Status::Partial) if self.buffer.len() > HEAD_LIMIT => {
+                    return Err(broken("the answer's chunks are malformed"));
+                }
                 Ok(httparse::Status::Partial) => return Ok(false),
                 Err(_) => return Err(broken("the answer's chunks are malformed")),
             };

@@ -1,6 +1,12 @@
 //! Properties of everything that reads what others wrote: for any input, one of a few outcomes, and
 //! never a panic. The invariants stand in [`invariants`]; the fuzz targets in `fuzz/` share them.
 
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failed check is to stop the test"
+)]
+
 mod host;
 mod invariants;
 
@@ -65,15 +71,6 @@ proptest! {
             installation_id: &installation,
             current: &current,
         });
-    }
-
-    #[test]
-    fn a_list_is_limited_by_its_length_alone(count in 480usize..520) {
-        let list: Vec<String> = (0..count).map(|n| format!("repo-{n}")).collect();
-        let wanted = Wanted { owner: "o", repositories: &list.join("\n"), ..Wanted::default() };
-        let outcome = app_token::scope::Target::from_wanted(&wanted);
-        prop_assert_eq!(outcome.is_ok(), count <= 500);
-        invariants::scope(&wanted);
     }
 
     #[test]
@@ -481,5 +478,101 @@ proptest! {
         profile in select(vec!["a", "b", "default", " ", "no such"]),
     ) {
         invariants::config(&text, profile);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn an_answer_arrives_whole_however_it_is_framed_and_cut(
+        body in prop::collection::vec(any::<u8>(), 0..300),
+        chunks in prop::option::of(prop::collection::vec(1usize..40, 0..12)),
+        extension in "(;[a-z]{1,5}(=[a-z]{1,5})?)?",
+        interim in any::<bool>(),
+        cuts in prop::collection::vec(any::<usize>(), 0..12),
+    ) {
+        let mut bytes = if interim { b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n".to_vec() } else { Vec::new() };
+        bytes.extend(b"HTTP/1.1 200 OK\r\nX-One: two\r\n");
+        match &chunks {
+            None => {
+                bytes.extend(format!("content-length: {}\r\n\r\n", body.len()).bytes());
+                bytes.extend(&body);
+            }
+            Some(sizes) => {
+                bytes.extend(b"Transfer-Encoding: Chunked\r\n\r\n");
+                let mut rest = &body[..];
+                for size in sizes.iter().chain([&usize::MAX]) {
+                    let (chunk, after) = rest.split_at(rest.len().min(*size));
+                    if !chunk.is_empty() {
+                        bytes.extend(format!("{:X}{extension}\r\n", chunk.len()).bytes());
+                        bytes.extend(chunk);
+                        bytes.extend(b"\r\n");
+                    }
+                    rest = after;
+                }
+                bytes.extend(b"0\r\n\r\n");
+            }
+        }
+        let expected = invariants::Read::Whole(200, vec![
+            ("x-one".to_owned(), "two".to_owned()),
+            match chunks {
+                None => ("content-length".to_owned(), body.len().to_string()),
+                Some(_) => ("transfer-encoding".to_owned(), "Chunked".to_owned()),
+            },
+        ], body, true);
+        prop_assert_eq!(invariants::read(&bytes, &cuts, false), expected);
+        // Without its last byte it is no answer, ended or not.
+        prop_assert_eq!(invariants::read(&bytes[..bytes.len() - 1], &cuts, true), invariants::Read::Half);
+    }
+
+    #[test]
+    fn anything_is_an_answer_or_none(
+        pieces in prop::collection::vec(prop_oneof![
+            select(vec![
+                "HTTP/1.1 200 OK\r\n", "HTTP/1.0 200 \r\n", "HTTP/1.1 204 \r\n", "HTTP/1.1 100 \r\n\r\n", "content-length: 3\r\n",
+                "content-length: 4\r\n", "content-length: +3\r\n", "content-length: 99999999999999999999\r\n", "content-length: 1048577\r\n",
+                "transfer-encoding: chunked\r\n", "transfer-encoding: gzip, chunked\r\n", "connection: close\r\n", "\r\n", "abc", "3\r\nabc\r\n",
+                "0\r\n\r\n", "0\r\nx: y\r\n\r\n", "fffffffffffffff\r\n", "100001\r\n", "g\r\n", "3;x=y\r\nabc\r\n", "\n", "x: y\r\n z\r\n",
+            ]).prop_map(|text| text.as_bytes().to_vec()),
+            prop::collection::vec(any::<u8>(), 0..6),
+        ], 0..10),
+        cuts in prop::collection::vec(any::<usize>(), 0..12),
+    ) {
+        invariants::wire(&pieces.concat(), &cuts);
+    }
+}
+
+#[test]
+fn no_part_of_an_answer_is_read_without_end() {
+    for start in [
+        "",
+        "HTTP/1.1 200 OK\r\nx: ",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1;x=",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\nx: ",
+        "HTTP/1.1 200 OK\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: 1048577\r\n\r\n",
+    ] {
+        let bytes = [start.as_bytes(), &[b'x'; 2 << 20]].concat();
+        let cuts: Vec<usize> = (0..32).map(|n| n << 16).collect();
+        let read = invariants::read(&bytes, &cuts, false);
+        assert!(matches!(read, invariants::Read::Refused(_)), "{start:?}");
+    }
+}
+
+#[test]
+fn a_list_is_limited_by_its_length_alone() {
+    for count in [1, 499, 500, 501] {
+        let list: Vec<String> = (0..count).map(|n| format!("repo-{n}")).collect();
+        let wanted = Wanted {
+            owner: "o",
+            repositories: &list.join("\n"),
+            ..Wanted::default()
+        };
+        assert_eq!(
+            app_token::scope::Target::from_wanted(&wanted).is_ok(),
+            count <= 500
+        );
+        invariants::scope(&wanted);
     }
 }
