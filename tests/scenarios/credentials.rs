@@ -610,7 +610,7 @@ fn an_instance_that_does_not_answer_costs_a_second_or_so() {
     let sandbox = Sandbox::start().unwrap();
     sandbox.fault(Call::MetadataToken, When::Every, Fault::Hang);
     let main = instance(&sandbox).run().failure();
-    assert!(main.took.as_secs_f64() < 5.0, "{:?}", main.took);
+    assert!(main.took.as_secs_f64() < 8.0, "{:?}", main.took);
     assert_eq!(times(&sandbox, Call::KmsSign), 0);
 }
 

@@ -50,7 +50,7 @@ fn the_jwt_says_who_and_when_as_github_wants_it() {
     assert_eq!(time("exp") - time("iat"), 600);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let ago = now.as_secs() as i64 - time("iat");
-    assert!((60..75).contains(&ago), "iat is {ago} s ago");
+    assert!((60..90).contains(&ago), "iat is {ago} s ago");
 }
 
 #[test]
@@ -368,7 +368,7 @@ fn a_token_that_is_not_usable_within_ten_seconds_is_handed_out_with_a_warning() 
         "GitHub did not take the fresh token within 10 s; the next step may have to try again."
     );
     let seconds = main.took.as_secs_f64();
-    assert!((9.0..12.0).contains(&seconds), "{seconds}");
+    assert!((9.0..16.0).contains(&seconds), "{seconds}");
     assert_eq!(main.outputs["token"], sandbox.tokens()[0].value);
 }
 

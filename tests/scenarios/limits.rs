@@ -18,7 +18,7 @@ fn a_try_without_an_answer_ends_after_ten_seconds_and_the_next_may_serve() {
         "{line}"
     );
     let seconds = main.took.as_secs_f64();
-    assert!((10.0..14.0).contains(&seconds), "{seconds}");
+    assert!((10.0..18.0).contains(&seconds), "{seconds}");
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn gives_up(call: Call, fault: Fault, problem: &'static Problem) {
     assert!(main.error().message.starts_with(problem.summary), "{main}");
     // 0.5, 1 and 2 s, each shortened by up to half.
     let seconds = main.took.as_secs_f64();
-    assert!((1.75..8.0).contains(&seconds), "{seconds}");
+    assert!((1.75..12.0).contains(&seconds), "{seconds}");
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn the_pauses_grow() {
         .collect();
     for (pair, least) in started.windows(2).zip([250, 500, 1000]) {
         let pause = (pair[1] - pair[0]).as_millis();
-        assert!((least..least * 2 + 700).contains(&pause), "{started:?}");
+        assert!((least..least * 2 + 3000).contains(&pause), "{started:?}");
     }
 }
 
