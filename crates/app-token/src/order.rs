@@ -84,8 +84,8 @@ impl Order {
         let (target, too_wide) = Target::from_wanted(&asked.scope)?;
         let (permissions, unknown) = Permissions::parse(asked.permissions.iter().copied())?;
         let api = api_url(asked.api_url, &*client.host.env)?;
-        let first = keys.keys().first().map(|key| key.region.clone());
-        let credentials = asked.signing.source(client, first)?;
+        let regions = keys.keys().iter().map(|key| key.region.clone());
+        let credentials = asked.signing.source(client, regions)?;
         let order = Self {
             app,
             keys,
@@ -140,15 +140,22 @@ impl Signing<'_> {
         KeyRing::new(keys, configured.as_ref(), &*host.env)
     }
 
-    /// Whose credentials ask them. `region` is where STS is asked, if it has to be.
+    /// Whose credentials ask them. `regions` say where STS is asked, if it has to be, in order of
+    /// preference.
     ///
     /// # Errors
     /// As [`Source::choose`].
-    pub fn source(&self, client: &Client, region: Option<Region>) -> Result<Source> {
+    pub fn source(
+        &self,
+        client: &Client,
+        regions: impl IntoIterator<Item = Region>,
+    ) -> Result<Source> {
+        let mut regions = regions.into_iter();
         let wanted = credentials::Wanted {
             role_to_assume: self.role_to_assume,
             audience: self.audience,
-            region,
+            region: regions.next(),
+            further: regions.collect(),
         };
         Source::choose(client, &wanted)
     }

@@ -24,8 +24,8 @@ pub fn read(client: &Client, options: &TokenOptions, scope: &ScopeOptions) -> Re
     let (target, broad) = target(scope, env)?;
     let (permissions, warnings) = permissions(scope)?;
     let api = api(&options.github, env)?;
-    let first = keys.keys().first().map(|key| key.region.clone());
-    let credentials = credentials(client, &options.aws, first)?;
+    let regions = keys.keys().iter().map(|key| key.region.clone());
+    let credentials = credentials(client, &options.aws, regions)?;
     for warning in broad.iter().chain(&warnings) {
         client.host.log.warning(warning);
     }
@@ -98,12 +98,16 @@ pub fn region(aws: &AwsOptions, host: &Host) -> Result<Option<Region>> {
     order::region(text(&aws.aws_region), host).map_err(dashed)
 }
 
-/// Whose credentials. `region` is where STS is asked, if it has to be.
+/// Whose credentials. `regions` say where STS is asked, if it has to be, in order of preference.
 ///
 /// # Errors
 /// `credentials-*`.
-pub fn credentials(client: &Client, aws: &AwsOptions, region: Option<Region>) -> Result<Source> {
-    signing("", aws).source(client, region).map_err(dashed)
+pub fn credentials(
+    client: &Client,
+    aws: &AwsOptions,
+    regions: impl IntoIterator<Item = Region>,
+) -> Result<Source> {
+    signing("", aws).source(client, regions).map_err(dashed)
 }
 
 /// For whom and what, with a warning where that is broad.

@@ -132,6 +132,7 @@ pub struct RoleSession {
 pub struct Sts {
     region: Region,
     endpoint: Url,
+    limits: Limits,
 }
 
 /// Whose credentials some are.
@@ -167,7 +168,17 @@ impl Sts {
             .cloned()
             .ok_or_else(|| Error::new(&problem::REGION_MISSING, "for AWS STS"))?;
         let endpoint = Service::Sts.endpoint(&region, env)?;
-        Ok(Self { region, endpoint })
+        Ok(Self {
+            region,
+            endpoint,
+            limits: Limits::MINT,
+        })
+    }
+
+    /// The same, asked within these limits.
+    #[must_use]
+    pub fn within(self, limits: Limits) -> Self {
+        Self { limits, ..self }
     }
 
     /// Where it is asked.
@@ -297,7 +308,7 @@ impl Sts {
         let call = Call {
             what: about.what,
             aws: true,
-            limits: Limits::MINT,
+            limits: self.limits,
         };
         let mut response = client.call(call, build, judge).await?;
         let skew = error_of(&response).and_then(|error| error.clock_skew(&response, client));

@@ -609,6 +609,7 @@ fn credentials(
         },
         audience: "",
         region: Some(Region::parse("eu-central-1").unwrap()),
+        ..credentials::Wanted::default()
     };
     let loaded = match Source::choose(&client, &wanted) {
         Ok(source) => block_on(source.load(&client)),

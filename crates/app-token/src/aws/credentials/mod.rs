@@ -124,6 +124,8 @@ pub struct Wanted<'a> {
     pub audience: &'a str,
     /// Where STS is asked: the first key's region, else the one that is configured.
     pub region: Option<Region>,
+    /// Where it is asked when that region does not answer: the regions of the further keys.
+    pub further: Vec<Region>,
 }
 
 /// Where credentials come from.

@@ -5,6 +5,7 @@
 //! in the API reference of AWS STS.
 
 use super::{Credentials, Wanted, broken, is_sound};
+use crate::aws::keyring::HEDGE;
 use crate::aws::sts::{self, RoleArn, RoleSession, Sts, seen};
 use crate::error::{Error, Result, problem, words};
 use crate::host::Host;
@@ -29,7 +30,8 @@ const TOKEN: &str = "ACTIONS_ID_TOKEN_REQUEST_TOKEN";
 #[derive(Clone, Debug)]
 pub struct Role {
     session: RoleSession,
-    sts: Sts,
+    /// In order of preference; never empty.
+    sts: Vec<Sts>,
     endpoint: Url,
     bearer: Secret,
     audience: String,
@@ -78,8 +80,17 @@ impl Role {
                 "plain http is taken for loopback addresses alone",
             ));
         }
-        let sts = Sts::new(wanted.region.as_ref(), env)?;
-        role.check(sts.region()).map_err(invalid)?;
+        let mut sts = vec![Sts::new(wanted.region.as_ref(), env)?];
+        for region in &wanted.further {
+            let next = Sts::new(Some(region), env)?;
+            // An override leads to one place, whatever the region.
+            if sts.iter().all(|known| known.origin() != next.origin()) {
+                sts.push(next);
+            }
+        }
+        for sts in &sts {
+            role.check(sts.region()).map_err(invalid)?;
+        }
         let audience = match wanted.audience.trim() {
             "" => AUDIENCE,
             audience => audience,
@@ -98,26 +109,57 @@ impl Role {
         }))
     }
 
-    pub(super) fn origins(&self) -> [(Origin, bool); 2] {
-        [(self.endpoint.origin.clone(), false), self.sts.origin()]
+    pub(super) fn origins(&self) -> Vec<(Origin, bool)> {
+        let sts = self.sts.iter().map(Sts::origin);
+        [(self.endpoint.origin.clone(), false)]
+            .into_iter()
+            .chain(sts)
+            .collect()
     }
 
     pub(super) async fn load(&self, client: &Client) -> Result<Credentials> {
         // The connection to STS opens while the runner's endpoint makes the token.
-        let (origin, aws) = self.sts.origin();
-        client.connect(&origin, aws);
+        if let Some((origin, aws)) = self.sts.first().map(Sts::origin) {
+            client.connect(&origin, aws);
+        }
         let token = self.token(client).await?;
-        let traded = self
-            .sts
-            .assume_role_with_web_identity(client, &self.session, &token, &problem::STS_REFUSED)
-            .await;
-        traded.map_err(|error| match claims(&token) {
-            // What the trust policy was held against is what one needs to know.
-            Some(claims) if error.is(&problem::STS_REFUSED) => {
-                error.because(format!("the token says {claims}"))
+        self.trade(client, &token)
+            .await
+            .map_err(|error| match claims(&token) {
+                // What the trust policy was held against is what one needs to know.
+                Some(claims) if error.is(&problem::STS_REFUSED) => {
+                    error.because(format!("the token says {claims}"))
+                }
+                _ => error,
+            })
+    }
+
+    /// Trades the token at STS. Where there are keys in several regions, a region that does not answer
+    /// must not keep the others from signing: the next one's STS is asked, and a warning says so.
+    async fn trade(&self, client: &Client, token: &Secret) -> Result<Credentials> {
+        let mut regions = self.sts.iter().peekable();
+        loop {
+            let Some(sts) = regions.next() else {
+                return Err(Error::new(&problem::REGION_MISSING, "for AWS STS"));
+            };
+            let next = regions.peek().map(|next| next.region());
+            let limits = match next {
+                Some(_) => Limits::MINT.tries(1).per_try(HEDGE),
+                None => Limits::MINT,
+            };
+            let sts = sts.clone().within(limits);
+            let refused = &problem::STS_REFUSED;
+            let traded = sts
+                .assume_role_with_web_identity(client, &self.session, token, refused)
+                .await;
+            match (traded, next) {
+                (Err(error), Some(next)) if is_down(&error) => client.host.log.warning(&format!(
+                    "STS in {} could not give the role: {error}. STS in {next} is asked.",
+                    sts.region(),
+                )),
+                (traded, _) => return traded,
             }
-            _ => error,
-        })
+        }
     }
 
     /// A token of the runner's endpoint, for the audience.
@@ -156,6 +198,17 @@ impl Role {
         }
         Ok(token)
     }
+}
+
+/// Whether it is the service that failed, and not the request.
+fn is_down(error: &Error) -> bool {
+    [
+        &problem::NETWORK_UNREACHABLE,
+        &problem::NETWORK_TIMEOUT,
+        &problem::STS_UNAVAILABLE,
+    ]
+    .iter()
+    .any(|down| error.is(down))
 }
 
 /// `role ARN through GitHub's OIDC`.
@@ -291,6 +344,38 @@ mod tests {
                 "session/of+ASIA=="
             ]
         );
+    }
+
+    #[test]
+    fn a_region_that_is_down_leaves_sts_to_the_next_key_s() {
+        let wanted = Wanted {
+            further: ["eu-central-1", "eu-west-1"]
+                .map(|region| Region::parse(region).unwrap())
+                .into(),
+            ..wanted()
+        };
+        for down in [severed("ECONNREFUSED"), Ok(response(503, ""))] {
+            let granted = granted("AssumeRoleWithWebIdentity", "ASIA");
+            let script = on_runner(Script::new([Ok(token("a.b.c")), down, Ok(granted)]));
+            assert!(run(&script, &wanted).is_ok());
+            assert_eq!(
+                script.urls()[1..],
+                [
+                    "https://sts.eu-central-1.amazonaws.com/",
+                    "https://sts.eu-west-1.amazonaws.com/"
+                ]
+            );
+            let warnings = script.log().warnings();
+            assert!(warnings[0].starts_with("STS in eu-central-1 could not give the role: "));
+            assert_eq!(script.slept(), []);
+        }
+        // A refusal would be the same everywhere.
+        let refused = response(
+            403,
+            "<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>",
+        );
+        let script = on_runner(Script::new([Ok(token("a.b.c")), Ok(refused)]));
+        assert!(run(&script, &wanted).unwrap_err().is(&problem::STS_REFUSED));
     }
 
     #[test]

@@ -48,6 +48,7 @@ fn choose(script: &Script, role: &str) -> Result<String> {
         role_to_assume: role,
         audience: "",
         region: Some(Region::parse("eu-central-1").unwrap()),
+        ..Wanted::default()
     };
     let source = Source::choose(&client, &wanted)?;
     assert!(!format!("{source:?}").contains("secret"), "{source:?}");
