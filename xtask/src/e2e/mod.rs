@@ -108,6 +108,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
     flags.finish()?;
     let root = paths::root()?;
     if refresh {
+        Tools::pin(&root)?;
         return openapi::refresh(&root);
     }
     if let Some(unknown) = names
