@@ -30,6 +30,9 @@ const ROOT: [(&str, &str); 2] = [
     ("AWS_SECRET_ACCESS_KEY", "rootsecret"),
 ];
 
+/// What somebody does to a request on its way.
+type Change = fn(&mut Passing);
+
 /// What the set-up made.
 pub struct Account {
     made: Value,
@@ -321,7 +324,7 @@ pub fn ministack(tools: &Tools, cases: &mut Cases) -> Result<()> {
         });
     }
 
-    let changes: [(&str, fn(&mut Passing)); 3] = [
+    let changes: [(&str, Change); 3] = [
         ("in the body", |request| {
             if let Some(byte) = request
                 .body

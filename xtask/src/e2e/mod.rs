@@ -82,7 +82,7 @@ const COUNTERPARTS: &[Counterpart] = &[
         name: "cli",
         title: "ministack, openssl and git, for the program",
         covers: "key import, doctor, create, revoke, exec, git-credential with git itself, key rotate and its undo; the imported key signs as openssl does with the PEM",
-        lacks: "smart HTTP, of which credentials know nothing",
+        lacks: "the key policy's conditions, which ministack never finds met; git's smart HTTP",
         run: cli::run,
     },
     Counterpart {
@@ -108,6 +108,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
     flags.finish()?;
     let root = paths::root()?;
     if refresh {
+        Tools::pin(&root)?;
         return openapi::refresh(&root);
     }
     if let Some(unknown) = names

@@ -316,7 +316,7 @@ fn fits(path: &str, what: &str) -> bool {
     }
 }
 
-/// Takes the description anew, and pins the counterparts anew.
+/// Takes the description anew.
 ///
 /// # Errors
 /// When npm or tar fails, or the description has an unknown form.

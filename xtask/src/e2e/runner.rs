@@ -314,6 +314,10 @@ impl Ran {
 
     fn keeps_secrets(&self) -> Result<()> {
         let secrets = self.sandbox.secrets();
+        for token in self.sandbox.tokens() {
+            let known = secrets.iter().any(|(_, secret)| *secret == token.value);
+            holds(known, || "a token is not among the secrets".to_owned())?;
+        }
         match secrets.iter().find(|(_, secret)| self.log.contains(secret)) {
             Some((name, _)) => Err(fail(format!("the log shows the {name}"))),
             None => Ok(()),

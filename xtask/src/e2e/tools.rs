@@ -16,6 +16,11 @@ use crate::{
 /// Where the pins stand in the checkout.
 const PINS: &str = "tests/counterparts";
 
+/// What finds the hashes for every platform; pip finds those of this machine alone.
+const PINNER: &str = "uv==0.13.9";
+/// The Python of Debian 12, which is the oldest that the pins have to suit.
+const OLDEST_PYTHON: &str = "3.11";
+
 /// The counterparts, installed.
 pub struct Tools {
     root: PathBuf,
@@ -53,6 +58,35 @@ impl Tools {
                 .current_dir(&npm))
         })?;
         Ok(tools)
+    }
+
+    /// Pins what requirements.in and package.json name, and all that it needs, anew.
+    ///
+    /// # Errors
+    /// When Python or npm is missing, or a registry does not know what is named.
+    pub fn pin(root: &Path) -> Result<()> {
+        let pins = root.join(PINS);
+        let folder = root.join("target/e2e/uv");
+        run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
+        run(Command::new(folder.join("bin/python"))
+            .args(["-m", "pip", "install", "--quiet"])
+            .args(["--disable-pip-version-check", PINNER]))?;
+        run(Command::new(folder.join("bin/uv"))
+            .args(["pip", "compile", "--quiet", "--no-header", "--universal"])
+            .args(["--upgrade", "--generate-hashes", "--no-emit-index-url"])
+            .args(["--python-version", OLDEST_PYTHON])
+            .args(["--output-file", "requirements.txt", "requirements.in"])
+            .current_dir(&pins))?;
+        let lock = pins.join("package-lock.json");
+        if lock.exists() {
+            fs::remove_file(&lock).map_err(at("remove", &lock))?;
+        }
+        run(Command::new("npm")
+            .args(["install", "--package-lock-only", "--ignore-scripts"])
+            .args(["--no-audit", "--no-fund", "--loglevel=error"])
+            // Whichever registry somebody uses.
+            .arg("--omit-lockfile-registry-resolved")
+            .current_dir(&pins))
     }
 
     /// Fills `folder` as the pins in a file say, unless it was filled by the same pins before.
