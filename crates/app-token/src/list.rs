@@ -1,7 +1,6 @@
 //! Lists as people write them in workflows: entries separated by commas or line breaks.
 
-/// The entries of a list, trimmed, in order, without empty ones and without repetitions (ignoring
-/// case, as GitHub does with names).
+/// The entries of a list, trimmed, in order, without empty ones and without repetitions to the letter.
 pub fn entries(text: &str) -> Vec<&str> {
     let mut seen: Vec<&str> = Vec::new();
     for entry in text
@@ -9,10 +8,7 @@ pub fn entries(text: &str) -> Vec<&str> {
         .map(str::trim)
         .filter(|entry| !entry.is_empty())
     {
-        if !seen
-            .iter()
-            .any(|earlier| earlier.eq_ignore_ascii_case(entry))
-        {
+        if !seen.contains(&entry) {
             seen.push(entry);
         }
     }
@@ -25,7 +21,7 @@ mod tests {
 
     #[test]
     fn commas_lines_spaces_and_repetitions() {
-        assert_eq!(entries("a, b\r\n c ,,\n\n A\nd"), ["a", "b", "c", "d"]);
+        assert_eq!(entries("a, b\r\n c ,,\n\n a\nA"), ["a", "b", "c", "A"]);
         assert!(entries(" \n, ").is_empty());
     }
 }
