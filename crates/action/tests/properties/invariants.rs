@@ -318,11 +318,14 @@ pub fn life(answers: Vec<Answer>, end: Vec<Answer>) {
     // An answer that is no JSON is quoted. None that this was cut from holds a secret; one that was made up
     // of parts of secrets says nothing.
     let made_up = |answer: &Answer| {
-        let text = String::from_utf8_lossy(&answer.body);
-        !text.trim_start().starts_with('{')
-            && ["ghs_", "kTFz", "wJal"]
+        let body = String::from_utf8_lossy(&answer.body);
+        let holds = |text: &str| {
+            ["ghs_", "kTFz", "wJal"]
                 .iter()
                 .any(|part| text.contains(part))
+        };
+        let quoted = !body.trim_start().starts_with('{');
+        (quoted && holds(&body)) || answer.headers.iter().any(|(_, value)| holds(value))
     };
     if answers.iter().chain(&end).any(made_up) {
         return;
