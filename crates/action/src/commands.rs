@@ -92,8 +92,12 @@ impl<W: Fn(&str)> Log for Commands<W> {
     }
 
     fn mask(&self, value: &str) {
-        // The runner masks line by line.
-        for line in value.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        // The runner masks line by line, and ends lines at a lone carriage return, too.
+        for line in value
+            .split(['\n', '\r'])
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+        {
             if self
                 .secrets
                 .borrow()

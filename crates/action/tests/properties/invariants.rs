@@ -318,11 +318,19 @@ pub fn life(answers: Vec<Answer>, end: Vec<Answer>) {
     // An answer that is no JSON is quoted. None that this was cut from holds a secret; one that was made up
     // of parts of secrets says nothing.
     let made_up = |answer: &Answer| {
-        let text = String::from_utf8_lossy(&answer.body);
-        !text.trim_start().starts_with('{')
-            && ["ghs_", "kTFz", "wJal"]
+        let body = String::from_utf8_lossy(&answer.body);
+        let secrets = [
+            TOKEN.to_owned(),
+            SECRET_KEY.to_owned(),
+            signature()[..40].to_owned(),
+        ];
+        let holds = |text: &str| {
+            secrets
                 .iter()
-                .any(|part| text.contains(part))
+                .any(|secret| parts(secret).any(|part| text.contains(part)))
+        };
+        let quoted = !body.trim_start().starts_with('{') || body.to_lowercase().contains("message");
+        (quoted && holds(&body)) || answer.headers.iter().any(|(_, value)| holds(value))
     };
     if answers.iter().chain(&end).any(made_up) {
         return;
@@ -411,11 +419,16 @@ fn hides(out: &str, secrets: &[&str]) {
         .collect();
     for secret in secrets {
         // A part gives away as much as is in it.
-        for start in (0..secret.len() - 12).step_by(4) {
-            let part = &secret[start..start + 12];
+        for part in parts(secret) {
             assert!(!told.contains(part), "{part} shows in {told}");
         }
     }
+}
+
+fn parts(secret: &str) -> impl Iterator<Item = &str> {
+    (0..secret.len() - 12)
+        .step_by(4)
+        .map(|start| &secret[start..start + 12])
 }
 
 /// Whatever an input holds: an error that tells it, or the first request. Nothing is asked in between.

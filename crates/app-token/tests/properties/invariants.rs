@@ -376,8 +376,9 @@ pub fn proxies(https_proxy: &str, no_proxy: &str, host_name: &str) {
             if let Some((credentials, _)) = text.rsplit_once('@')
                 && let Some((_, password)) = credentials.rsplit_once(':')
                 && password.len() > 8
+                && password.bytes().any(|b| b.is_ascii_digit())
             {
-                // The hint has an example of its own.
+                // The hint has an example of its own; no fixed text has digits.
                 assert!(!error.to_string().contains(password), "the password shows");
             }
             return;
@@ -399,10 +400,8 @@ pub fn proxies(https_proxy: &str, no_proxy: &str, host_name: &str) {
     }
     let proxied = network.route(&to(host_name), false).proxy.is_some();
     let bare = |text: &str| {
-        text.trim()
-            .trim_start_matches('*')
-            .trim_start_matches('.')
-            .to_ascii_lowercase()
+        let text = text.strip_prefix('*').unwrap_or(text);
+        text.strip_prefix('.').unwrap_or(text).to_ascii_lowercase()
     };
     let listed = no_proxy.split([',', ' ']).any(|entry| {
         let entry = entry.trim();
@@ -638,10 +637,9 @@ fn credentials(
                     "{text:?} is not masked"
                 );
             }
-            assert!(
-                !format!("{credentials:?}").contains(secret)
-                    || credentials.access_key_id.contains(secret)
-            );
+            let shown = format!("{credentials:?}").replace(&credentials.access_key_id, "");
+            // A shorter one may be part of the type's name.
+            assert!(secret.len() < 16 || !shown.contains(secret));
         }
         Err(error) => {
             clear(error);
