@@ -24,6 +24,26 @@ const STEPS: &[(&str, Step)] = &[
         let clippy = ["clippy", "--locked", "--workspace", "--all-targets"];
         cargo(root, &[&clippy[..], &deny].concat())
     }),
+    ("documentation", |root| {
+        // The program and the library share a name, so each is documented by itself.
+        for part in [
+            &[
+                "--lib",
+                "--workspace",
+                "--exclude=xtask",
+                "--exclude=app-token-cli",
+            ][..],
+            &["--bins", "--package=xtask", "--package=app-token-cli"][..],
+        ] {
+            let mut doc = Command::new(cargo_program());
+            doc.current_dir(root).env("RUSTDOCFLAGS", "--deny=warnings");
+            command(
+                doc.args(["doc", "--quiet", "--locked", "--no-deps"])
+                    .args(part),
+            )?;
+        }
+        Ok(())
+    }),
     ("generated files", |_| codegen::run(&["--check".to_owned()])),
     ("dist", |_| dist::run(&["--check".to_owned()])),
     ("archive", |_| archive::run(&[])),
@@ -64,7 +84,14 @@ pub fn run(arguments: &[String]) -> Result<()> {
 }
 
 fn cargo(root: &Path, arguments: &[&str]) -> Result<()> {
-    // The cargo that runs this program, so that one toolchain does everything.
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    command(Command::new(cargo).current_dir(root).args(arguments))
+    command(
+        Command::new(cargo_program())
+            .current_dir(root)
+            .args(arguments),
+    )
+}
+
+/// The cargo that runs this program, so that one toolchain does everything.
+fn cargo_program() -> std::ffi::OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }

@@ -23,7 +23,7 @@ pub struct Problem {
 macro_rules! problems {
     ($($name:ident $code:literal: $summary:literal, $hint:literal;)+) => {
         $(
-            #[doc = concat!("`", $code, "`: ", $summary, ". To do: ", $hint)]
+            #[doc = concat!("`", $code, "`: ", $summary, ".")]
             pub static $name: $crate::error::Problem =
                 $crate::error::Problem { code: $code, summary: $summary, hint: $hint };
         )+

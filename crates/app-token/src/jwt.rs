@@ -1,7 +1,7 @@
 //! The App's JSON Web Token (RFC 7519), signed elsewhere.
 //!
-//! RS256 over `base64url(header).base64url(claims)`. The signature comes from a [`Signer`], which is KMS
-//! and never sees more than the text to sign.
+//! RS256 over `base64url(header).base64url(claims)`. The signature comes from KMS
+//! ([`keyring`](crate::aws::keyring)), which never sees more than the text to sign.
 
 use crate::clock::UnixTime;
 use crate::error::{Error, Result, problem, words};

@@ -180,7 +180,7 @@ pub struct AwsOptions {
 /// Which GitHub.
 #[derive(Args, Clone, Debug, Default)]
 pub struct GitHubOptions {
-    /// GitHub's API [else: GITHUB_API_URL, https://api.github.com].
+    /// GitHub's API [else: GITHUB_API_URL, else GitHub.com].
     #[arg(long, env = "APP_TOKEN_GITHUB_API_URL", value_name = "URL", value_hint = ValueHint::Url, hide_env_values = true, help_heading = "GitHub")]
     pub github_api_url: Option<String>,
 }

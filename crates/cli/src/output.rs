@@ -16,7 +16,7 @@ pub fn write(text: &str) -> Result<()> {
         .map_err(|error| Error::new(&problem::OUTPUT_FAILED, error.to_string()))
 }
 
-/// As [`write`], for lists and pages, of which a reader may want no more than the start (`| head`).
+/// As [`write()`], for lists and pages, of which a reader may want no more than the start (`| head`).
 ///
 /// # Errors
 /// [`problem::OUTPUT_FAILED`].

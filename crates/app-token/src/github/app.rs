@@ -63,7 +63,7 @@ impl Installed {
 /// Asks which App the JWT belongs to.
 ///
 /// # Errors
-/// [`problem::APP_UNKNOWN`], [`problem::APP_KEY_WRONG`], and what else [`GitHub::refusal`] knows.
+/// [`problem::APP_UNKNOWN`], [`problem::APP_KEY_WRONG`], and the rest of `app-*`, `github-*` and `network-*`.
 pub async fn of_jwt(github: &GitHub<'_>, jwt: &Secret) -> Result<App, Refused> {
     let what = "look-up of the App";
     let response = github.send(what, Method::Get, "/app", jwt, None).await?;
@@ -78,7 +78,7 @@ pub async fn of_jwt(github: &GitHub<'_>, jwt: &Secret) -> Result<App, Refused> {
 /// The first hundred installations.
 ///
 /// # Errors
-/// What [`GitHub::refusal`] knows.
+/// `app-*`, `github-*` and `network-*`.
 pub async fn installations(github: &GitHub<'_>, jwt: &Secret) -> Result<Vec<Installed>, Refused> {
     let path = "/app/installations?per_page=100";
     let what = "list of the installations";

@@ -24,7 +24,7 @@ struct User {
 /// Asks GitHub for the bot user's number. Needs a token; the App's JWT does not serve.
 ///
 /// # Errors
-/// What [`GitHub::refusal`] knows.
+/// `app-*`, `github-*` and `network-*`.
 pub async fn of_app(github: &GitHub<'_>, token: &Secret, slug: &str) -> Result<GitIdentity> {
     let name = format!("{slug}[bot]");
     if slug.is_empty()

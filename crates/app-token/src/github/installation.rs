@@ -46,7 +46,7 @@ struct AccountAnswer {
 ///
 /// # Errors
 /// [`problem::NOT_INSTALLED`] or [`problem::INSTALLATION_NOT_FOUND`],
-/// [`problem::INSTALLATION_SUSPENDED`], and what [`GitHub::refusal`] knows.
+/// [`problem::INSTALLATION_SUSPENDED`], and `app-*`, `github-*` and `network-*`.
 pub async fn look_up(
     github: &GitHub<'_>,
     jwt: &Secret,

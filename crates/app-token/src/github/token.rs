@@ -49,7 +49,7 @@ impl<'de> Deserialize<'de> for Secret {
 ///
 /// # Errors
 /// [`Refused::Permissions`] and [`Refused::Repositories`] for the caller to name what lacks;
-/// [`problem::VALUE_MULTILINE`] for a token that no GitHub makes; what [`GitHub::refusal`] knows.
+/// [`problem::VALUE_MULTILINE`] for a token that no GitHub makes; `app-*`, `github-*` and `network-*`.
 pub async fn mint(
     github: &GitHub<'_>,
     jwt: &Secret,
@@ -140,7 +140,7 @@ pub enum Revoked {
 /// Revokes a token. It authorises its own end.
 ///
 /// # Errors
-/// What [`GitHub::refusal`] knows.
+/// `app-*`, `github-*` and `network-*`.
 pub async fn revoke(github: &GitHub<'_>, token: &Secret) -> Result<Revoked> {
     let response = github
         .send(

@@ -1,6 +1,6 @@
 //! What a token may do: names and levels, as GitHub's OpenAPI description lists them. Pure.
 //!
-//! [`table`] is generated from that description by `cargo xtask codegen`. GitHub adds names a few times a
+//! `table.rs` is generated from that description by `cargo xtask codegen`. GitHub adds names a few times a
 //! year, so a name that the table does not know is passed on, with a warning.
 
 mod table;
