@@ -7,7 +7,7 @@ use app_token::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-/// What came of a phase. A test gets it only after [the checks](Run::check) that hold for every run.
+/// What came of a phase. A test gets it only after the checks that hold for every run.
 pub struct Run<'a> {
     /// The exit status; `None` where a signal ended the process.
     pub status: Option<i32>,
