@@ -6,7 +6,8 @@
 use crate::key::pem::PublicKey;
 use crate::problem;
 use app_token::aws::credentials::Credentials;
-use app_token::aws::kms::{self, AwsError, Operation, SigningKey};
+use app_token::aws::error::AwsError;
+use app_token::aws::kms::{self, Operation, SigningKey};
 use app_token::aws::kms_key::KmsKeyId;
 use app_token::aws::region::Region;
 use app_token::error::{Error, Result, problem as library, words};
@@ -152,8 +153,7 @@ impl Kms<'_> {
             return Ok(Value::Null);
         }
         serde_json::from_slice(&response.body).map_err(|_| {
-            Error::new(&library::KMS_UNUSABLE, kms::not_json(response))
-                .at(self.endpoint.to_string())
+            Error::new(&library::KMS_UNUSABLE, response.not_json()).at(self.endpoint.to_string())
         })
     }
 

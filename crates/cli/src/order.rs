@@ -9,7 +9,7 @@ use app_token::github::ApiUrl;
 use app_token::host::{Env, Host};
 use app_token::http::client::Client;
 use app_token::jwt::AppId;
-use app_token::order::{self, App, Order, Signing};
+use app_token::order::{self, App, Asked, Order, Signing};
 use app_token::permissions::Permissions;
 use app_token::scope::{Target, Wanted};
 
@@ -18,25 +18,21 @@ use app_token::scope::{Target, Wanted};
 /// # Errors
 /// Whatever is missing or malformed, by the library's problems.
 pub fn read(client: &Client, options: &TokenOptions, scope: &ScopeOptions) -> Result<Order> {
-    let env = &*client.host.env;
-    let app = app(&options.app.client_id, &options.app.app_id)?;
-    let keys = keys(&options.app, &options.aws, &client.host)?;
-    let (target, broad) = target(scope, env)?;
-    let (permissions, warnings) = permissions(scope)?;
-    let api = api(&options.github, env)?;
-    let regions = keys.keys().iter().map(|key| key.region.clone());
-    let credentials = credentials(client, &options.aws, regions)?;
-    for warning in broad.iter().chain(&warnings) {
+    let keys = options.app.kms_key_id.join("\n");
+    let lists = Lists::of(scope, &*client.host.env);
+    let permissions = scope.permissions.join("\n");
+    let asked = Asked {
+        app: app_options(&options.app.client_id, &options.app.app_id),
+        signing: signing(&keys, &options.aws),
+        scope: lists.wanted(scope),
+        permissions: pairs(&permissions)?,
+        api_url: text(&options.github.github_api_url),
+    };
+    let (order, warnings) = Order::read(client, &asked).map_err(dashed)?;
+    for warning in &warnings {
         client.host.log.warning(warning);
     }
-    Ok(Order {
-        app,
-        keys,
-        credentials,
-        target,
-        permissions,
-        api,
-    })
+    Ok(order)
 }
 
 fn text(option: &Option<String>) -> &str {
@@ -64,11 +60,14 @@ fn dashed(error: Error) -> Error {
 /// # Errors
 /// [`problem::APP_ID_MISSING`] and [`problem::APP_ID_INVALID`].
 pub fn app(client_id: &Option<String>, app_id: &Option<String>) -> Result<AppId> {
-    let app = App {
+    app_options(client_id, app_id).read().map_err(dashed)
+}
+
+fn app_options<'a>(client_id: &'a Option<String>, app_id: &'a Option<String>) -> App<'a> {
+    App {
         client_id: text(client_id),
         app_id: text(app_id),
-    };
-    app.read().map_err(dashed)
+    }
 }
 
 fn signing<'a>(keys: &'a str, aws: &'a AwsOptions) -> Signing<'a> {
@@ -115,15 +114,35 @@ pub fn credentials(
 /// # Errors
 /// As [`Target::from_wanted`].
 pub fn target(scope: &ScopeOptions, env: &dyn Env) -> Result<(Target, Option<String>)> {
-    let current = env.var("GITHUB_REPOSITORY").unwrap_or_default();
-    Target::from_wanted(&Wanted {
-        owner: text(&scope.owner),
-        repositories: &scope.repositories.join("\n"),
-        repository_ids: &scope.repository_ids.join("\n"),
-        enterprise: text(&scope.enterprise),
-        installation_id: text(&scope.installation_id),
-        current: &current,
-    })
+    Target::from_wanted(&Lists::of(scope, env).wanted(scope)).map_err(dashed)
+}
+
+/// What of the scope has to be put together first.
+struct Lists {
+    repositories: String,
+    repository_ids: String,
+    current: String,
+}
+
+impl Lists {
+    fn of(scope: &ScopeOptions, env: &dyn Env) -> Self {
+        Self {
+            repositories: scope.repositories.join("\n"),
+            repository_ids: scope.repository_ids.join("\n"),
+            current: env.var("GITHUB_REPOSITORY").unwrap_or_default(),
+        }
+    }
+
+    fn wanted<'a>(&'a self, scope: &'a ScopeOptions) -> Wanted<'a> {
+        Wanted {
+            owner: text(&scope.owner),
+            repositories: &self.repositories,
+            repository_ids: &self.repository_ids,
+            enterprise: text(&scope.enterprise),
+            installation_id: text(&scope.installation_id),
+            current: &self.current,
+        }
+    }
 }
 
 /// What the token may do, with warnings.
@@ -131,17 +150,19 @@ pub fn target(scope: &ScopeOptions, env: &dyn Env) -> Result<(Target, Option<Str
 /// # Errors
 /// `permission-*`.
 pub fn permissions(scope: &ScopeOptions) -> Result<(Permissions, Vec<String>)> {
-    let all = scope.permissions.join("\n");
-    let pairs = app_token::list::entries(&all);
-    let pairs = pairs
-        .iter()
+    Permissions::parse(pairs(&scope.permissions.join("\n"))?)
+}
+
+/// `NAME=LEVEL` (or `NAME: LEVEL`) taken apart.
+fn pairs(text: &str) -> Result<Vec<(&str, &str)>> {
+    app_token::list::entries(text)
+        .into_iter()
         .map(|pair| match pair.split_once(['=', ':']) {
             Some((name, level)) if !level.trim().is_empty() => Ok((name, level)),
             Some((name, _)) => Err(unleveled(name)),
             None => Err(unleveled(pair)),
         })
-        .collect::<Result<Vec<_>>>()?;
-    Permissions::parse(pairs)
+        .collect()
 }
 
 fn unleveled(name: &str) -> Error {

@@ -4,21 +4,16 @@
 //! fails is followed by the next at once. Nothing of this is silent: each key that did not sign is named
 //! in a warning, with the cause.
 
-use super::credentials::Credentials;
+use super::access_key::Credentials;
 use super::endpoint::Service;
 use super::kms::{self, Signature, SigningKey};
 use super::kms_key::KmsKeyId;
 use super::region::Region;
 use crate::error::{Error, Result, problem};
 use crate::host::Env;
-use crate::http::client::{Client, Limits};
+use crate::http::client::{Client, HEDGE, Limits};
 use futures_util::future::{Either, LocalBoxFuture, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use std::time::Duration;
-
-/// How long a key is waited for before the next is asked as well. A Sign takes some 20 ms within a
-/// region and 300 ms around the world.
-pub const HEDGE: Duration = Duration::from_secs(3);
 
 /// The keys that may sign.
 #[derive(Clone, Debug)]
@@ -199,6 +194,7 @@ mod tests {
     use crate::secret::Secret;
     use crate::testing::{Script, block_on, broken, env, response};
     use base64::Engine;
+    use std::time::Duration;
 
     const KEYS: &str =
         "arn:aws:kms:eu-central-1:123456789012:alias/a, arn:aws:kms:eu-west-1:123456789012:alias/a";

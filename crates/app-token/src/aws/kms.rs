@@ -2,8 +2,9 @@
 //!
 //! See the API reference of AWS KMS, operation `Sign`: JSON 1.1 in a POST, signed for the service `kms`.
 
-use super::credentials::Credentials;
+use super::access_key::Credentials;
 use super::endpoint::Service;
+use super::error::AwsError;
 use super::kms_key::KmsKeyId;
 use super::region::Region;
 use super::sigv4;
@@ -143,7 +144,7 @@ fn read(response: &Response, key: &SigningKey) -> Result<Signature> {
     }
     let unusable = |why: &str| Error::new(&problem::KMS_UNUSABLE, why).at(key.endpoint.to_string());
     let answer: SignAnswer =
-        serde_json::from_slice(&response.body).map_err(|_| unusable(&not_json(response)))?;
+        serde_json::from_slice(&response.body).map_err(|_| unusable(&response.not_json()))?;
     let bytes = STANDARD
         .decode(&answer.signature)
         .map_err(|_| unusable("the signature is no base64"))?;
@@ -158,79 +159,6 @@ fn read(response: &Response, key: &SigningKey) -> Result<Signature> {
         key_arn: words(&answer.key_id),
         request_id: words(response.header("x-amzn-requestid").unwrap_or_default()),
     })
-}
-
-/// What an answer is that should have been JSON of a certain shape and is not. It is quoted only where
-/// it is no JSON at all: a token or a signature may stand in what came of the right answer.
-pub fn not_json(response: &Response) -> String {
-    let kind = words(response.header("content-type").unwrap_or("no content type"));
-    let start: String = response.text().trim_start().chars().take(60).collect();
-    let told = if start.is_empty() {
-        "it is empty".to_owned()
-    } else if !start.starts_with('<') && start.contains(['{', '[', '"']) {
-        "it is JSON that is cut short or has other fields".to_owned()
-    } else {
-        format!("it starts {:?}", words(&start))
-    };
-    format!(
-        "status {}, {kind}, not the JSON expected; {told}",
-        response.status
-    )
-}
-
-/// The code and the words of an error in the JSON protocol.
-pub struct AwsError {
-    /// Such as `NotFoundException`.
-    pub code: String,
-    /// In AWS's words, made fit for a line.
-    pub message: String,
-}
-
-impl AwsError {
-    /// The error, if the answer is one.
-    pub fn of(response: &Response) -> Option<Self> {
-        let body: serde_json::Value = serde_json::from_slice(&response.body).ok()?;
-        let text = |name: &str| body.get(name).and_then(serde_json::Value::as_str);
-        // `com.amazonaws.kms#NotFoundException` in the body, `NotFoundException:http://...` in the header.
-        let code = text("__type")
-            .or_else(|| text("code"))
-            .or_else(|| response.header("x-amzn-errortype"))?;
-        let code = code.rsplit('#').next()?.split(':').next()?;
-        let message = text("message")
-            .or_else(|| text("Message"))
-            .unwrap_or_default();
-        Some(Self {
-            code: words(code),
-            message: words(message),
-        })
-    }
-
-    /// How many seconds AWS's clock is ahead, if that is why it refused the signature.
-    pub(crate) fn clock_skew(&self, response: &Response, client: &Client) -> Option<i64> {
-        let timed = matches!(
-            self.code.as_str(),
-            "InvalidSignatureException"
-                | "SignatureDoesNotMatch"
-                | "RequestExpired"
-                | "RequestTimeTooSkewed"
-        );
-        let told = ["expired", "not yet current", "too skewed"]
-            .iter()
-            .any(|text| self.message.contains(text));
-        let skew = response.date()?.since(client.host.clock.now());
-        (timed && told && skew.abs() >= 60).then_some(skew)
-    }
-}
-
-/// `CODE: words`, or the code alone.
-impl std::fmt::Display for AwsError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.code)?;
-        if !self.message.is_empty() {
-            write!(f, ": {}", self.message)?;
-        }
-        Ok(())
-    }
 }
 
 /// What KMS's documentation of its errors says may pass, beside every 5xx.
@@ -268,7 +196,7 @@ pub fn refusal(response: &Response) -> Error {
         } else {
             &problem::KMS_UNUSABLE
         };
-        return Error::new(kind, not_json(response));
+        return Error::new(kind, response.not_json());
     };
     let kind: &'static Problem = match error.code.as_str() {
         "AccessDeniedException" | "AccessDenied" => &problem::KMS_ACCESS_DENIED,

@@ -1,7 +1,9 @@
 //! AWS, as far as one signature needs it: whose credentials, which region, which endpoint, which key.
 
+pub mod access_key;
 pub mod credentials;
 pub mod endpoint;
+pub mod error;
 pub mod keyring;
 pub mod kms;
 pub mod kms_key;

@@ -5,7 +5,7 @@
 //! libraries for it cost the module more than all the rest (docs/architecture.md has the figures) or
 //! take the time from the process; the tests hold it against the official `aws-sigv4` crate.
 
-use super::credentials::Credentials;
+use super::access_key::Credentials;
 use super::endpoint::Service;
 use super::region::Region;
 use crate::clock::UnixTime;

@@ -6,7 +6,7 @@
 
 use super::credentials::{Credentials, Parts};
 use super::endpoint::Service;
-use super::kms::AwsError;
+use super::error::AwsError;
 use super::region::Region;
 use super::sigv4;
 use super::xml::Leaves;
@@ -350,7 +350,7 @@ impl Sts {
     }
 
     fn unusable(&self, about: &About<'_>, response: &Response, why: &str) -> Error {
-        let detail = format!("{}: {why}; {}", about.what, seen(response));
+        let detail = format!("{}: {why}; {}", about.what, response.seen());
         Error::new(&problem::STS_UNUSABLE, detail).at(self.place(about))
     }
 
@@ -365,7 +365,8 @@ impl Sts {
     fn refusal(&self, about: &About<'_>, response: &Response) -> Error {
         let Some(error) = error_of(response) else {
             if response.status >= 500 || response.status == 429 {
-                return Error::new(&problem::STS_UNAVAILABLE, seen(response)).at(self.place(about));
+                return Error::new(&problem::STS_UNAVAILABLE, response.seen())
+                    .at(self.place(about));
             }
             return self.unusable(about, response, NOT_XML);
         };
@@ -509,21 +510,6 @@ fn is_passing(status: u16, error: &AwsError) -> bool {
         || status == 429
         || passing.contains(&error.code.as_str())
         || error.message.contains("Couldn't retrieve verification key")
-}
-
-/// What an answer looks like from outside. Its text is shown only where it is a web page or an error:
-/// any other may be the secret itself, out of shape.
-pub(crate) fn seen(response: &Response) -> String {
-    let kind = words(response.header("content-type").unwrap_or("no content type"));
-    let told = format!("status {}, {kind}", response.status);
-    let text = response.text();
-    let start: String = text.trim_start().chars().take(60).collect();
-    let lower = start.to_ascii_lowercase();
-    let page = lower.starts_with("<!doctype") || lower.starts_with("<html");
-    if start.is_empty() || !(page || response.status >= 300) {
-        return format!("{told}, {} bytes", response.body.len());
-    }
-    format!("{told}, which starts {:?}", words(&start))
 }
 
 #[cfg(test)]

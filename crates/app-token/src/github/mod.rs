@@ -9,7 +9,6 @@ pub mod identity;
 pub mod installation;
 pub mod token;
 
-use crate::aws::kms::not_json;
 use crate::error::{Error, Problem, Result, problem, words};
 use crate::http::client::{Call, Client, LONGEST_WAIT, Limits, Verdict};
 use crate::http::url::Url;
@@ -205,7 +204,7 @@ impl GitHub<'_> {
     /// Reads a good answer.
     pub(crate) fn read<T: DeserializeOwned>(&self, response: &Response) -> Result<T> {
         serde_json::from_slice(&response.body).map_err(|_| {
-            Error::new(&problem::GITHUB_UNUSABLE, not_json(response)).at(self.api.to_string())
+            Error::new(&problem::GITHUB_UNUSABLE, response.not_json()).at(self.api.to_string())
         })
     }
 
@@ -241,7 +240,7 @@ impl GitHub<'_> {
         // GitHub's refusals are JSON with a message; anything else did not come from its API.
         if message.is_empty() || status < 300 {
             return Refused::Other(
-                Error::new(&problem::GITHUB_UNUSABLE, not_json(response)).at(self.api.to_string()),
+                Error::new(&problem::GITHUB_UNUSABLE, response.not_json()).at(self.api.to_string()),
             );
         }
         let says = |text: &str| message.contains(text);

@@ -66,6 +66,10 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// its error.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
+/// How long one region is waited for before the next is asked as well. A call to AWS takes some 20 ms
+/// within a region and 300 ms around the world.
+pub const HEDGE: Duration = Duration::from_secs(3);
+
 /// GitHub redirects a renamed repository once; more than a few are a loop.
 const MOST_REDIRECTS: u32 = 3;
 

@@ -9,6 +9,7 @@ pub mod network;
 pub mod url;
 pub mod wire;
 
+use crate::error::words;
 use crate::secret::Secret;
 use futures_util::future::LocalBoxFuture;
 use std::fmt;
@@ -124,6 +125,39 @@ impl Response {
     pub fn date(&self) -> Option<crate::clock::UnixTime> {
         self.header("date")
             .and_then(crate::clock::UnixTime::from_http_date)
+    }
+
+    /// What an answer is that should have been JSON of a certain shape and is not. It is quoted only where
+    /// it is no JSON at all: a token or a signature may stand in what came of the right answer.
+    pub fn not_json(&self) -> String {
+        let kind = words(self.header("content-type").unwrap_or("no content type"));
+        let start: String = self.text().trim_start().chars().take(60).collect();
+        let told = if start.is_empty() {
+            "it is empty".to_owned()
+        } else if !start.starts_with('<') && start.contains(['{', '[', '"']) {
+            "it is JSON that is cut short or has other fields".to_owned()
+        } else {
+            format!("it starts {:?}", words(&start))
+        };
+        format!(
+            "status {}, {kind}, not the JSON expected; {told}",
+            self.status
+        )
+    }
+
+    /// What an answer looks like from outside. Its text is shown only where it is a web page or an error:
+    /// any other may be the secret itself, out of shape.
+    pub fn seen(&self) -> String {
+        let kind = words(self.header("content-type").unwrap_or("no content type"));
+        let told = format!("status {}, {kind}", self.status);
+        let text = self.text();
+        let start: String = text.trim_start().chars().take(60).collect();
+        let lower = start.to_ascii_lowercase();
+        let page = lower.starts_with("<!doctype") || lower.starts_with("<html");
+        if start.is_empty() || !(page || self.status >= 300) {
+            return format!("{told}, {} bytes", self.body.len());
+        }
+        format!("{told}, which starts {:?}", words(&start))
     }
 }
 

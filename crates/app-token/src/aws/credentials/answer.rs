@@ -1,8 +1,7 @@
 //! The answers of the endpoints that hand out credentials as JSON: the container's and the instance's.
 
 use super::{Credentials, Parts, broken};
-use crate::aws::kms::AwsError;
-use crate::aws::sts::seen;
+use crate::aws::error::AwsError;
 use crate::error::{Result, words};
 use crate::http::client::{Client, Verdict};
 use crate::http::{Request, Response};
@@ -30,7 +29,7 @@ pub(super) fn read(client: &Client, response: &Response, place: &str) -> Result<
         return Err(broken(place, refusal(response)));
     }
     let answer: Answer = serde_json::from_slice(&response.body)
-        .map_err(|_| broken(place, format!("{}, not the JSON expected", seen(response))))?;
+        .map_err(|_| broken(place, format!("{}, not the JSON expected", response.seen())))?;
     let parts = Parts {
         access_key_id: answer.access_key_id,
         secret_access_key: answer.secret_access_key.map(Secret::new),
@@ -50,7 +49,7 @@ pub(super) fn read(client: &Client, response: &Response, place: &str) -> Result<
 pub(super) fn refusal(response: &Response) -> String {
     match AwsError::of(response) {
         Some(error) => format!("{}: {error}", response.status),
-        None => seen(response),
+        None => response.seen(),
     }
 }
 

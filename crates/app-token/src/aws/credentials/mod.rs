@@ -14,44 +14,17 @@ mod profile;
 mod role;
 mod web_identity;
 
+pub use super::access_key::Credentials;
 use super::region::Region;
 use crate::clock::UnixTime;
 use crate::error::{Error, Result, problem};
-use crate::host::{Env, Host, Log};
+use crate::host::{Env, Host};
 use crate::http::Response;
 use crate::http::client::Client;
 use crate::http::url::Origin;
 use crate::secret::Secret;
 use futures_util::future::{LocalBoxFuture, ready};
 use std::fmt;
-
-/// What signs a request to AWS.
-#[derive(Clone)]
-pub struct Credentials {
-    /// Not secret by itself; it names the credentials.
-    pub access_key_id: String,
-    /// The secret.
-    pub secret_access_key: Secret,
-    /// Temporary credentials have one.
-    pub session_token: Option<Secret>,
-    /// When they end, where that is known.
-    pub expires: Option<UnixTime>,
-}
-
-impl Credentials {
-    fn mask(&self, log: &dyn Log) {
-        log.mask(self.secret_access_key.expose());
-        if let Some(token) = &self.session_token {
-            log.mask(token.expose());
-        }
-    }
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Credentials({})", self.access_key_id)
-    }
-}
 
 /// Temporary credentials as a service gave them, not looked at yet.
 pub(super) struct Parts {

@@ -5,11 +5,10 @@
 //! in the API reference of AWS STS.
 
 use super::{Credentials, Wanted, broken, is_sound};
-use crate::aws::keyring::HEDGE;
-use crate::aws::sts::{self, RoleArn, RoleSession, Sts, seen};
+use crate::aws::sts::{self, RoleArn, RoleSession, Sts};
 use crate::error::{Error, Result, problem, words};
 use crate::host::Host;
-use crate::http::client::{Call, Client, Limits, Verdict};
+use crate::http::client::{Call, Client, HEDGE, Limits, Verdict};
 use crate::http::url::{Origin, Url, encode};
 use crate::http::{Method, Request, Response};
 use crate::secret::Secret;
@@ -190,7 +189,7 @@ impl Role {
             return Err(refused(told(&response)));
         }
         let answer: Answer = serde_json::from_slice(&response.body)
-            .map_err(|_| refused(format!("{}, not the JSON expected", seen(&response))))?;
+            .map_err(|_| refused(format!("{}, not the JSON expected", response.seen())))?;
         let token = Secret::new(answer.value);
         client.host.log.mask(token.expose());
         if !is_sound(token.expose()) {
@@ -241,7 +240,7 @@ fn told(response: &Response) -> String {
     }
     match serde_json::from_slice::<Failure>(&response.body) {
         Ok(failure) => format!("{}: {}", response.status, words(&failure.message)),
-        Err(_) => seen(response),
+        Err(_) => response.seen(),
     }
 }
 
