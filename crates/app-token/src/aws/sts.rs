@@ -4,7 +4,7 @@
 //! AssumeRole and GetCallerIdentity. The query protocol: a form in a POST, XML in the answer. The form
 //! goes into the body, never into the URL, since it holds a token.
 
-use super::credentials::{Credentials, Parts};
+use super::access_key::{Credentials, Parts};
 use super::endpoint::Service;
 use super::error::AwsError;
 use super::region::Region;
