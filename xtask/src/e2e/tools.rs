@@ -126,7 +126,13 @@ impl Tools {
     /// # Errors
     /// When it cannot be made.
     pub fn scratch(&self, name: &str) -> Result<PathBuf> {
-        let folder = self.folder.join("run").join(name);
+        // act cannot run scripts below a path with a space, wherever this checkout may be.
+        let base = if self.folder.to_string_lossy().contains(' ') {
+            std::env::temp_dir().join(format!("app-token-e2e-{}", std::process::id()))
+        } else {
+            self.folder.join("run")
+        };
+        let folder = base.join(name);
         if folder.exists() {
             fs::remove_dir_all(&folder).map_err(at("remove", &folder))?;
         }
