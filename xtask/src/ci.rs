@@ -52,6 +52,12 @@ const STEPS: &[(&str, Step)] = &[
     ("tests", |root| {
         cargo(root, &["test", "--locked", "--workspace", "--no-fail-fast"])
     }),
+    // What really waits for a minute: deadlines, rate limits, servers that hang. They wait side by side.
+    ("slow tests", |root| {
+        let test = ["test", "--locked", "--package=app-token-tests"];
+        let which = ["--", "--ignored", "--skip=soak"];
+        cargo(root, &[&test[..], &which].concat())
+    }),
 ];
 
 /// Runs the command.
