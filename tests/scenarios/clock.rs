@@ -224,3 +224,13 @@ fn a_second_refusal_of_aws_is_final() {
         ["Sign us-east-1 400", "Sign us-east-1 400"]
     );
 }
+
+#[test]
+fn a_machine_that_is_hours_ahead_revokes_its_token_all_the_same() {
+    // By the machine's clock the token has ended when it is made.
+    let sandbox = Sandbox::builder().github_clock(-7200).start().unwrap();
+    let main = Job::new(&sandbox).run().success();
+    sandbox.forget_requests();
+    assert_eq!(main.post().infos(), ["The token is revoked."]);
+    assert_eq!(calls(&sandbox), ["DELETE /installation/token 204"]);
+}

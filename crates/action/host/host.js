@@ -131,9 +131,13 @@ module.exports = (phase) => {
       running.set(id, () => { stream.waiting = 0; });
       stream.waiting = id;
       if (!stream.socket.listenerCount('data')) {
-        stream.socket.on('data', (chunk) => { stream.chunks.push(chunk); deliver(stream); });
+        stream.socket.on('data', (chunk) => {
+          stream.chunks.push(chunk);
+          // What nobody waits for stays with the sender, however much it is.
+          if (stream.waiting) deliver(stream); else stream.socket.pause();
+        });
         stream.socket.on('end', () => { stream.ended = true; deliver(stream); });
-      }
+      } else stream.socket.resume();
       deliver(stream);
     },
     close: (number) => { streams.get(number)?.socket.destroy(); streams.delete(number); },

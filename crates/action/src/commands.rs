@@ -5,7 +5,7 @@
 //! taken out of it: a server may repeat a secret in its answer.
 
 use app_token::host::Log;
-use app_token::secret::Secret;
+use app_token::secret::{Secret, redact};
 use std::cell::RefCell;
 
 /// The log of a job.
@@ -51,13 +51,7 @@ impl<W: Fn(&str)> Commands<W> {
     }
 
     fn redacted(&self, message: &str) -> String {
-        let mut message = message.to_owned();
-        for secret in self.secrets.borrow().iter() {
-            if message.contains(secret.expose()) {
-                message = message.replace(secret.expose(), "***");
-            }
-        }
-        message
+        redact(message, self.secrets.borrow().iter().map(Secret::expose))
     }
 }
 
@@ -177,10 +171,22 @@ mod tests {
     }
 
     #[test]
+    fn what_was_masked_is_gone_where_it_is_cut_off_too() {
+        let text = printed(false, |log| {
+            log.mask("eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJpYXQiOjE3.c2lnbmF0dXJl");
+            log.error(
+                "",
+                "it starts \"eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJpYXQ\"",
+            );
+        });
+        assert!(text.ends_with("\n::error::it starts \"***\"\n"), "{text}");
+    }
+
+    #[test]
     fn every_line_of_a_secret_is_masked() {
         assert_eq!(
-            printed(false, |log| log.mask("one%\r\n two \n\n")),
-            "::add-mask::one%25\n::add-mask::two\n"
+            printed(false, |log| log.mask("one%\r\n two \n\nthree\rfour")),
+            "::add-mask::one%25\n::add-mask::two\n::add-mask::three\n::add-mask::four\n"
         );
     }
 

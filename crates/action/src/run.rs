@@ -32,6 +32,10 @@ mod state {
     pub const SKIPPED: &str = "skipped";
 }
 
+/// How long a token lives at least when it is new, in seconds: an hour by GitHub's clock, less a minute
+/// by which this machine's may be ahead without GitHub finding fault with the JWT.
+const FRESH: i64 = 3540;
+
 /// Runs a phase to its end and gives the exit status of the process.
 pub async fn run<W: Fn(&str)>(
     phase: Phase,
@@ -81,10 +85,16 @@ async fn make(variables: &Variables, host: Host) -> Result<()> {
         if job.skip_revoke {
             return states.write(&[(state::SKIPPED, "true")]);
         }
+        // By a clock that is ahead of GitHub's a living token has ended: post must not judge by it.
+        let left = token.expires_at.since(host.clock.now());
+        let expires_at = match left >= FRESH {
+            true => token.expires_at.to_string(),
+            false => String::new(),
+        };
         states.write(&[
             (state::TOKEN, token.secret.expose()),
             (state::API_URL, &job.order.api.to_string()),
-            (state::EXPIRES_AT, &token.expires_at.to_string()),
+            (state::EXPIRES_AT, &expires_at),
         ])
     };
     let minted = mint(&client, &job.order, &keep).await?;

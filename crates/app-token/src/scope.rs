@@ -1,7 +1,7 @@
 //! Who is asked for a token and for what: owner, repositories, repository ids, enterprise and
 //! installation id become one [`Target`]. Pure.
 
-use crate::error::{Error, Result, problem, words};
+use crate::error::{Error, Problem, Result, problem, words};
 use crate::list;
 use std::fmt;
 
@@ -313,6 +313,7 @@ fn current(wanted: &Wanted<'_>, narrowed: bool) -> Result<(Owner, RepositoryName
 }
 
 fn names(text: &str, owner: Option<&Owner>) -> Result<Vec<RepositoryName>> {
+    some_entry(text, &problem::REPOSITORY_INVALID)?;
     let mut names: Vec<RepositoryName> = Vec::new();
     let mut first_owner: Option<Owner> = owner.cloned();
     for entry in list::entries(text) {
@@ -348,7 +349,17 @@ fn names(text: &str, owner: Option<&Owner>) -> Result<Vec<RepositoryName>> {
     Ok(names)
 }
 
+/// A list of separators alone was to name something, such as two variables that are empty: the token
+/// would reach everything instead.
+fn some_entry(text: &str, problem: &'static Problem) -> Result<()> {
+    if !text.trim().is_empty() && list::entries(text).is_empty() {
+        return Err(Error::new(problem, format!("{:?} names none", words(text))));
+    }
+    Ok(())
+}
+
 fn ids(text: &str) -> Result<Vec<u64>> {
+    some_entry(text, &problem::REPOSITORY_ID_INVALID)?;
     let ids: Vec<u64> = list::entries(text)
         .into_iter()
         .map(|entry| {
@@ -486,6 +497,28 @@ mod tests {
             },
             &problem::REPOSITORY_OWNER_MISMATCH,
         );
+    }
+
+    #[test]
+    fn a_list_of_separators_alone_is_not_everything() {
+        for owner in ["", "other"] {
+            fails(
+                Wanted {
+                    owner,
+                    repositories: ",\n ,",
+                    ..CURRENT
+                },
+                &problem::REPOSITORY_INVALID,
+            );
+            fails(
+                Wanted {
+                    owner,
+                    repository_ids: ",",
+                    ..CURRENT
+                },
+                &problem::REPOSITORY_ID_INVALID,
+            );
+        }
     }
 
     #[test]

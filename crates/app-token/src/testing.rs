@@ -125,6 +125,11 @@ impl Script {
         Self::with([], true)
     }
 
+    /// Gives these answers, then no more.
+    pub fn then_silent(answers: impl IntoIterator<Item = Result<Response, Fault>>) -> Self {
+        Self::with(answers, true)
+    }
+
     fn with(answers: impl IntoIterator<Item = Result<Response, Fault>>, silent: bool) -> Self {
         Self(Rc::new(Inner {
             answers: RefCell::new(answers.into_iter().collect()),
@@ -212,10 +217,10 @@ impl Transport for Script {
     ) -> LocalBoxFuture<'static, Result<Response, Fault>> {
         self.0.sent.borrow_mut().push(request.clone());
         self.0.routes.borrow_mut().push(route.clone());
-        if self.0.silent {
+        let answer = self.0.answers.borrow_mut().pop_front();
+        if answer.is_none() && self.0.silent {
             return pending().boxed_local();
         }
-        let answer = self.0.answers.borrow_mut().pop_front();
         ready(answer.unwrap_or_else(|| panic!("unexpected request: {request:?}"))).boxed_local()
     }
 

@@ -219,7 +219,8 @@ impl GitHub<'_> {
         let error =
             |kind: &'static Problem| Error::new(kind, detail.clone()).at(self.api.to_string());
         if let Some(wait) = self.rate_limited(response) {
-            let until = self.client.host.clock.now().plus(wait.as_secs() as i64);
+            let wait = i64::try_from(wait.as_secs()).unwrap_or(i64::MAX);
+            let until = self.client.host.clock.now().plus(wait);
             return Refused::Other(
                 error(&problem::GITHUB_RATE_LIMITED).advise(format!("It ends at {until}.")),
             );

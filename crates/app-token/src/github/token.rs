@@ -184,7 +184,12 @@ pub async fn wait_until_usable(github: &GitHub<'_>, token: &Secret) -> Result<bo
     let begun = clock.monotonic();
     loop {
         let path = "/installation/repositories?per_page=1";
-        let response = github
+        let left = LONGEST_TRIAL.saturating_sub(clock.monotonic().saturating_sub(begun));
+        let in_time = GitHub {
+            limits: github.limits.per_try(left.min(github.limits.per_try)),
+            ..*github
+        };
+        let response = in_time
             .send("trial of the token", Method::Get, path, token, None)
             .await?;
         // Any other answer was given to somebody whom GitHub knows.
@@ -195,5 +200,31 @@ pub async fn wait_until_usable(github: &GitHub<'_>, token: &Secret) -> Result<bo
             return Ok(false);
         }
         clock.sleep(TRIAL_PAUSE).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::github::ApiUrl;
+    use crate::http::client::{Client, Limits};
+    use crate::testing::{Script, block_on, response};
+
+    #[test]
+    fn trials_end_in_time_though_the_last_one_hangs() {
+        let unknown = || Ok(response(401, r#"{"message":"Bad credentials"}"#));
+        for before in [0, 1, 15] {
+            let script = Script::then_silent((0..before).map(|_| unknown()));
+            let client = Client::new(script.host()).unwrap();
+            let api = ApiUrl::parse("https://api.github.com").unwrap();
+            let github = GitHub {
+                client: &client,
+                api: &api,
+                limits: Limits::MINT.tries(1),
+            };
+            let outcome = block_on(wait_until_usable(&github, &Secret::from("t")));
+            assert!(outcome.unwrap_err().is(&problem::NETWORK_TIMEOUT));
+            assert_eq!(script.elapsed(), LONGEST_TRIAL);
+        }
     }
 }

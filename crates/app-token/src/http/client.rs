@@ -187,7 +187,7 @@ impl Client {
             let outcome = self.follow(call, build()?, deadline).await;
             tried += 1;
             let (why, wait) = match &outcome {
-                Ok(response) => match judge(response) {
+                Ok(response) => match timed_out(response).unwrap_or_else(|| judge(response)) {
                     Verdict::Answer => {
                         return outcome.map_err(|never| self.error(call, never, tried));
                     }
@@ -350,6 +350,15 @@ fn request_id(response: &Response) -> String {
         .unwrap_or_default()
 }
 
+/// Some servers say 408 on a connection that was opened ahead and carried nothing for a while. It is no
+/// answer to what was asked since, and may be asked again on another one (RFC 9110, section 15.5.9).
+fn timed_out(response: &Response) -> Option<Verdict> {
+    (response.status == 408).then(|| Verdict::Passing {
+        why: "408, which a server says on a connection that was idle".to_owned(),
+        wait: None,
+    })
+}
+
 /// Where a redirect leads, if it stays at the origin.
 fn same_origin(from: &Url, location: &str) -> Option<Url> {
     let to = if location.starts_with('/') && !location.starts_with("//") {
@@ -392,7 +401,7 @@ mod tests {
         let script = Script::new([
             broken("ECONNRESET"),
             Ok(response(503, "")),
-            broken("EPIPE"),
+            Ok(response(408, "")),
             Ok(response(200, "x")),
         ]);
         assert_eq!(run(&script).unwrap().status, 200);

@@ -7,6 +7,7 @@
 
 use super::url::Origin;
 use super::{BODY_LIMIT, Fault, FaultKind, Proxy, Request, Response, Route, Transport};
+use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -44,6 +45,12 @@ pub trait Stream {
 
     /// Waits for bytes; none at the end of the stream.
     fn receive(&self) -> LocalBoxFuture<'static, Result<Zeroizing<Vec<u8>>, Fault>>;
+
+    /// Whether something came in since the last answer, be it the end: the stream carries no other
+    /// request then. Bytes that nobody asked for are no answer (RFC 9112, section 9.2).
+    fn is_stale(&self) -> bool {
+        self.receive().now_or_never().is_some()
+    }
 }
 
 /// The longest head that is read, in bytes. GitHub's are below 4 KiB.
@@ -106,6 +113,7 @@ impl<S: Sockets> Transport for Wire<S> {
         let origin = request.url.origin.clone();
         let encoded = encode(request);
         let idle = take(&mut self.connections.borrow_mut().idle, &origin);
+        let idle = idle.filter(|stream| !stream.is_stale());
         let opening = match idle {
             Some(_) => None,
             None => Some(
@@ -178,10 +186,12 @@ async fn tunnel(
     .await?;
     if response.status != 200 {
         let words = format!("the proxy {} says {}", proxy.origin, response.status);
-        return Err(Fault {
-            kind: FaultKind::Proxy,
-            words,
-        });
+        // A proxy that fails, or cannot reach the server just now, has not refused.
+        let kind = match response.status {
+            500.. => FaultKind::Broken,
+            _ => FaultKind::Proxy,
+        };
+        return Err(Fault { kind, words });
     }
     match origin.secure {
         true => stream.secure(&hop(origin, route)).await,
@@ -618,6 +628,7 @@ mod tests {
     #[derive(Default)]
     struct State {
         answers: VecDeque<&'static str>,
+        stale: bool,
         told: Vec<String>,
     }
 
@@ -647,6 +658,9 @@ mod tests {
         fn receive(&self) -> LocalBoxFuture<'static, Result<Zeroizing<Vec<u8>>, Fault>> {
             let bytes = self.0.borrow_mut().answers.pop_front().unwrap_or_default();
             Box::pin(async move { Ok(Zeroizing::new(bytes.as_bytes().to_vec())) })
+        }
+        fn is_stale(&self) -> bool {
+            self.0.borrow().stale
         }
     }
 
@@ -684,6 +698,20 @@ mod tests {
         let fault = block_on(wire.send(&post(), &Route::default())).unwrap_err();
         assert_eq!(fault, broken("the connection was closed without an answer"));
         assert_eq!(sockets.0.borrow().told[3], "open api.github.com:443 true");
+    }
+
+    #[test]
+    fn a_kept_connection_on_which_something_came_in_is_not_used_again() {
+        let sockets = Prepared::default();
+        sockets.0.borrow_mut().answers = ["HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"; 2].into();
+        let wire = Wire::new(sockets.clone());
+        for stale in [true, false] {
+            block_on(wire.send(&post(), &Route::default())).unwrap();
+            sockets.0.borrow_mut().stale = stale;
+        }
+        let told = sockets.0.borrow().told.clone();
+        let opened = told.iter().filter(|what| what.starts_with("open")).count();
+        assert_eq!((told.len(), opened), (4, 2), "{told:?}");
     }
 
     #[test]
@@ -725,6 +753,12 @@ mod tests {
             (fault.kind, &*fault.words),
             (FaultKind::Proxy, "the proxy http://proxy:3128 says 407")
         );
+
+        let sockets = Prepared::default();
+        sockets.0.borrow_mut().answers =
+            ["HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n"].into();
+        let fault = block_on(Wire::new(sockets).send(&post(), &route)).unwrap_err();
+        assert_eq!(fault, broken("the proxy http://proxy:3128 says 503"));
     }
 
     #[test]

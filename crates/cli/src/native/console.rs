@@ -5,6 +5,7 @@
 
 use app_token::error::Error;
 use app_token::host::Log;
+use app_token::secret::redact;
 use std::cell::{Cell, RefCell};
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -164,10 +165,7 @@ impl Console {
 
     /// Everything masked is replaced.
     pub fn redacted(&self, text: &str) -> String {
-        let masks = self.masks.borrow();
-        masks
-            .iter()
-            .fold(text.to_owned(), |text, mask| text.replace(mask, "***"))
+        redact(text, self.masks.borrow().iter().map(String::as_str))
     }
 
     /// From now on this is what is being done; `None` for nothing. It shows when it takes long.
