@@ -17,11 +17,14 @@ const VISIBLE = new RegExp(`^(?:${[
   'HOME', 'USERPROFILE', '[Hh][Tt][Tt][Pp][Ss]?_[Pp][Rr][Oo][Xx][Yy]', '[Nn][Oo]_[Pp][Rr][Oo][Xx][Yy]',
 ].join('|')})$`);
 
+const GRACE = 5000; // milliseconds
+
 module.exports = (phase) => {
   const answers = new Map(); // number -> bytes that the module has yet to take
   const running = new Map(); // number -> how to give up what it stands for
   const streams = new Map(); // number -> a stream, and what came in on it
   const contexts = new Map(); // names of files -> what they make Node trust
+  let stopped; // the status to end with once a signal has come
   let permitted; // the hosts and ports that may be reached, named once by the module
   let module;
 
@@ -32,7 +35,7 @@ module.exports = (phase) => {
 
   // The module tells of its own failures; whatever else ends it must be told here.
   const lost = (why) => {
-    fs.writeSync(1, `::${phase ? 'warning' : 'error'}::app_token.wasm could not do its work: ${why}\n`);
+    fs.writeSync(1, `::${phase ? 'warning' : 'error'}::app_token.wasm could not do its work: ${JSON.stringify(why)}\n`);
     process.exit(phase ? 0 : 1);
   };
   const guard = (work) => { try { work(); } catch (error) { lost(error.message); } };
@@ -76,7 +79,7 @@ module.exports = (phase) => {
         const tls = require('node:tls');
         const servername = net.isIP(hop.host) ? undefined : hop.host;
         const secureContext = trusting(tls, hop.ca);
-        socket = tls.connect({ ...to, socket: over, servername, secureContext, ALPNProtocols: ['http/1.1'] });
+        socket = tls.connect({ ...to, socket: over, servername, secureContext, rejectUnauthorized: true, ALPNProtocols: ['http/1.1'] });
       } else socket = net.connect(to);
       const stream = { socket, chunks: [], waiting: 0 };
       streams.set(number, stream);
@@ -131,9 +134,13 @@ module.exports = (phase) => {
       running.set(id, () => { stream.waiting = 0; });
       stream.waiting = id;
       if (!stream.socket.listenerCount('data')) {
-        stream.socket.on('data', (chunk) => { stream.chunks.push(chunk); deliver(stream); });
+        stream.socket.on('data', (chunk) => {
+          stream.chunks.push(chunk);
+          // What nobody waits for stays with the sender, however much it is.
+          if (stream.waiting) deliver(stream); else stream.socket.pause();
+        });
         stream.socket.on('end', () => { stream.ended = true; deliver(stream); });
-      }
+      } else stream.socket.resume();
       deliver(stream);
     },
     close: (number) => { streams.get(number)?.socket.destroy(); streams.delete(number); },
@@ -147,14 +154,23 @@ module.exports = (phase) => {
       answers.delete(id);
     },
     take: (id, at) => { answers.get(id)?.copy(bytes(at)); answers.delete(id); },
-    exit: (status) => process.exit(status),
+    exit: (status) => process.exit(stopped || status),
   };
 
+  // A cancelled job gets a signal and 7.5 s: enough for a token that is on its way to be noted for post.
+  for (const [signal, status] of [['SIGINT', 130], ['SIGTERM', 143]]) {
+    process.once(signal, () => {
+      stopped = status;
+      setTimeout(() => process.exit(status), GRACE);
+    });
+  }
   process.once('beforeExit', () => lost('it waits for something that never comes'));
   guard(() => {
     const wasm = new WebAssembly.Module(fs.readFileSync(path.join(__dirname, 'app_token.wasm')));
     module = new WebAssembly.Instance(wasm, { host }).exports;
-    const environment = Object.fromEntries(Object.entries(process.env).filter(([name, value]) => value && VISIBLE.test(name)));
+    const environment = Object.fromEntries(Object.entries(process.env)
+      .filter(([name, value]) => value && VISIBLE.test(name))
+      .map(([name, value]) => [name, value.toWellFormed()]));
     module.start(phase, put(0, JSON.stringify(environment)));
   });
 };

@@ -75,6 +75,12 @@ pub fn trials() -> Vec<Trial> {
             }));
         }
     }
+    for signal in ["INT", "TERM"] {
+        let name = format!("killed: SIG{signal} while the mint's answer is on its way");
+        trials.push(Trial::test(name, move || {
+            on_its_way(signal).map_err(Failed::from)
+        }));
+    }
     let name = "killed: SIGKILL the moment the mint's answer is out";
     trials.push(Trial::test(name, || window().map_err(Failed::from)));
     trials
@@ -124,6 +130,29 @@ fn at(moment: &Moment, signal: &str) -> Result<(), String> {
         "only a token that nobody was told of stays",
         &main,
     )
+}
+
+/// A signal leaves main the time to note a token that comes within the next seconds.
+fn on_its_way(signal: &str) -> Result<(), String> {
+    let sandbox = Sandbox::start().map_err(|error| error.to_string())?;
+    sandbox.fault(
+        Call::Mint,
+        When::Every,
+        Fault::Delay(Duration::from_secs(1)),
+    );
+    let running = Job::new(&sandbox).start();
+    let minting = |requests: &[Exchange]| requests.iter().any(|request| request.call == Call::Mint);
+    let come = sandbox.wait_for(SOON, minting);
+    let main = running.signal(signal);
+    check(come, "it came as far as it should", &main)?;
+    check(main.status != Some(0), "it did not end well", &main)?;
+    check(
+        main.state.get("token").is_some(),
+        "the token is noted",
+        &main,
+    )?;
+    let post = main.post();
+    revoked(&sandbox, &main, &post)
 }
 
 /// Post revokes what the state holds, and asks nobody where it holds nothing.

@@ -140,16 +140,17 @@ fn many_megabytes_are_given_up_after_the_first() {
 }
 
 #[test]
-fn a_job_that_is_cancelled_while_it_waits_ends_at_once_and_leaves_nothing() {
+fn a_job_that_is_cancelled_while_it_waits_ends_before_the_runner_kills_it() {
     let sandbox = Sandbox::start().unwrap();
     sandbox.fault(Call::Mint, When::Every, Fault::Hang);
     let main = Job::new(&sandbox).start();
     let waiting = |calls: &[app_token_sandbox::Exchange]| calls.len() == 3;
     assert!(sandbox.wait_for(Duration::from_secs(10), waiting));
     let main = main.signal("INT");
-    assert_eq!(main.status, None);
+    // Five seconds for a token that may be on its way; the runner kills after seven and a half.
+    assert_eq!(main.status, Some(130));
     assert!(main.state.is_empty() && main.outputs.is_empty());
-    assert!(main.took < Duration::from_secs(10));
+    assert!(main.took < Duration::from_millis(7500), "{:?}", main.took);
     // Post runs all the same, and finds nothing to do.
     assert_eq!(main.post().infos(), ["There is no token to revoke."]);
 }

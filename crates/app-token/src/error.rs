@@ -111,7 +111,7 @@ pub mod problem {
         KMS_ACCESS_DENIED "kms-access-denied": "KMS denied kms:Sign on the key",
             "Allow kms:Sign on this key to this principal, in the key policy or in the role's policy; where the key policy pins them, the algorithm is RSASSA_PKCS1_V1_5_SHA_256 and the message type RAW.";
         KMS_KEY_NOT_FOUND "kms-key-not-found": "KMS knows no such key",
-            "Check kms-key-id, the region and the account: a key or alias lives in one region, and another account's key needs an ARN.";
+            "Check kms-key-id (an alias is written alias/NAME), the region and the account: a key or alias lives in one region, and another account's key needs an ARN.";
         KMS_KEY_DISABLED "kms-key-disabled": "the KMS key is disabled",
             "Enable the key: aws kms enable-key --key-id KEY.";
         KMS_KEY_STATE "kms-key-state": "the KMS key is in no state to sign",
