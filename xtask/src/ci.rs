@@ -8,7 +8,7 @@ use std::{path::Path, process::Command, time::Instant};
 use crate::{
     archive,
     args::Args,
-    codegen, demo, dist, e2e,
+    bench, codegen, demo, dist, e2e,
     error::{Result, fail},
     paths,
     process::run as command,
@@ -48,6 +48,7 @@ const STEPS: &[(&str, Step)] = &[
     ("dist", |_| dist::run(&["--check".to_owned()])),
     ("archive", |_| archive::run(&[])),
     ("demo", |_| demo::run(&[])),
+    ("speed", |_| bench::run(&["--check".to_owned()])),
     ("counterparts", |_| e2e::run(&[])),
     ("tests", |root| {
         cargo(root, &["test", "--locked", "--workspace", "--no-fail-fast"])

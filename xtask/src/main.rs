@@ -46,9 +46,13 @@ commands:
   demo
       Shows the action's whole life on this machine: main, the token's use, post.
   bench [--runs N] [--peer MAIN.js] [--with INPUT=VALUE]... [--json]
-        [--tls] [--rtt-kms 150ms] [--rtt-github 40ms]
+        [--also INPUT=VALUE]... [--hang-first-key] [--tls] [--rtt-kms 150ms] [--rtt-github 40ms]
       Times whole processes in turn: bare node, main, post, and another action's main. With round
-      trips, through a relay that delays, beside the critical path.
+      trips, through a relay that delays, beside the critical path. --also times a further main with
+      that input, --hang-first-key one whose first key is in a region that never answers.
+  bench (--check | --bless) [--runs N]
+      Holds what is counted (requests, bytes, WebAssembly) and how many times as long as bare node
+      main and post take against xtask/data/speed.json. --bless writes down what is so now.
   e2e [--refresh] [NAME...]
       Puts the action in front of software that others wrote (a runner, a KMS, a GitHub, GitHub's API
       description, linters), installed into target/e2e. --refresh takes the pins and the description

@@ -144,8 +144,22 @@ impl Job {
     /// # Errors
     /// When Node cannot be started, or the script wrote a file that the runner would refuse.
     pub fn run(&self, script: &Path, state: &BTreeMap<String, String>) -> Result<Ran> {
+        self.run_with(&[], script, state)
+    }
+
+    /// As [`Job::run`], with options for Node.
+    ///
+    /// # Errors
+    /// As [`Job::run`].
+    pub fn run_with(
+        &self,
+        options: &[&str],
+        script: &Path,
+        state: &BTreeMap<String, String>,
+    ) -> Result<Ran> {
         let mut command = Command::new("node");
         command
+            .args(options)
             .arg(script)
             .current_dir(&self.folder.path)
             .env_clear()

@@ -8,8 +8,8 @@ use std::{
 };
 
 use app_token_sandbox::{
-    Exchange, Sandbox,
-    world::{ALIAS, APP_ID, ORG, REPO_A},
+    Call, Exchange, Fault, Sandbox, When,
+    world::{ACCOUNT_ID, ALIAS, APP_ID, KEY_ID, ORG, REGION, REPO_A, SECOND_REGION},
 };
 
 use crate::{
@@ -38,7 +38,7 @@ pub struct Stage {
 }
 
 /// How the stage is set.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Setting {
     /// Whether the servers speak TLS.
     pub tls: bool,
@@ -46,6 +46,9 @@ pub struct Setting {
     pub round_trips: Option<(Duration, Duration)>,
     /// Inputs beside the usual ones, or in their place.
     pub with: Vec<(String, String)>,
+    /// Whether the job names a key in each of two regions, of which the first takes requests and
+    /// never answers.
+    pub hang_first_key: bool,
 }
 
 impl Stage {
@@ -84,7 +87,14 @@ impl Stage {
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .to_vec();
-        for (name, value) in &setting.with {
+        let mut own = setting.with.clone();
+        if setting.hang_first_key {
+            let keys = [REGION, SECOND_REGION]
+                .map(|region| format!("arn:aws:kms:{region}:{ACCOUNT_ID}:key/{KEY_ID}"));
+            own.push(("kms-key-id".to_owned(), keys.join(",")));
+            sandbox.fault_in(REGION, Call::KmsSign, When::Every, Fault::Hang);
+        }
+        for (name, value) in &own {
             with.retain(|(known, _)| known != name);
             with.push((name.clone(), value.clone()));
         }

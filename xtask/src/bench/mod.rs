@@ -2,8 +2,12 @@
 //!
 //! Bare node, main, post and, if asked, another action's main are run in turn, so that whatever else
 //! the machine does falls on all of them alike. What counts is the difference to bare node, which
-//! any JavaScript action pays.
+//! any JavaScript action pays. `--check` holds today's figures against the committed ones.
 
+mod baseline;
+mod check;
+mod counts;
+mod load;
 mod path;
 mod stats;
 
@@ -23,6 +27,7 @@ use crate::{
     runner::{self, Ran},
     stage::{Setting, Stage},
 };
+use load::Load;
 use path::Network;
 use stats::{Times, difference_ms, ms, parse_duration};
 
@@ -37,11 +42,16 @@ const POST_GOAL_MS: f64 = 15.0;
 /// The most that main may take under latency, as a multiple of its critical path.
 const PATH_GOAL: f64 = 1.1;
 
+#[derive(Default)]
 struct Options {
     runs: u32,
     peer: Option<PathBuf>,
     json: bool,
     setting: Setting,
+    /// Inputs of which each makes a further main.
+    also: Vec<(String, String)>,
+    /// Whether a further main's first key hangs.
+    hang_first_key: bool,
 }
 
 /// Runs the command.
@@ -49,40 +59,63 @@ struct Options {
 /// # Errors
 /// When an option is malformed, or a run of anything fails.
 pub fn run(arguments: &[String]) -> Result<()> {
-    let options = Options::parse(arguments)?;
+    let mut args = Args::new(arguments);
+    let (check, bless) = (args.flag("--check"), args.flag("--bless"));
+    if check && bless {
+        return Err(fail("--check and --bless exclude each other"));
+    }
     let node = runner::node_version()?;
     let root = paths::root()?;
+    if check || bless {
+        let options = Options {
+            runs: runs(&mut args, check::RUNS)?,
+            ..Options::default()
+        };
+        args.finish()?;
+        return if check {
+            check::check(&root, &options)
+        } else {
+            check::bless(&root, &options)
+        };
+    }
+    let options = Options::parse(args)?;
     let measured = measure(&root, &options)?;
     let network = options.setting.round_trips.map(|(kms, github)| Network {
         kms,
         github,
         tls: options.setting.tls,
     });
-    let installation_known = options
-        .setting
-        .with
-        .iter()
-        .any(|(name, _)| name == "installation-id");
-    let goals = Goals::of(&measured, network, installation_known);
+    let goals = Goals::of(
+        &measured,
+        network,
+        installation_known(&options.setting.with),
+    );
     if options.json {
-        println!("{}", to_json(&node, &options, &measured, &goals));
+        println!("{}", to_json(&node, &options, &measured, &goals, network));
     } else {
         print(&node, &options, &measured, &goals, network);
     }
     Ok(())
 }
 
+fn runs(args: &mut Args, default: u32) -> Result<u32> {
+    match args.value("--runs")? {
+        None => Ok(default),
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|runs| *runs > 0)
+            .ok_or_else(|| fail(format!("--runs `{text}` is not a number of runs"))),
+    }
+}
+
+fn installation_known(with: &[(String, String)]) -> bool {
+    with.iter().any(|(name, _)| name == "installation-id")
+}
+
 impl Options {
-    fn parse(arguments: &[String]) -> Result<Self> {
-        let mut args = Args::new(arguments);
-        let runs = match args.value("--runs")? {
-            None => RUNS,
-            Some(text) => text
-                .parse()
-                .ok()
-                .filter(|runs| *runs > 0)
-                .ok_or_else(|| fail(format!("--runs `{text}` is not a number of runs")))?,
-        };
+    fn parse(mut args: Args) -> Result<Self> {
+        let runs = runs(&mut args, RUNS)?;
         let peer = args.value("--peer")?.map(PathBuf::from);
         let tls = args.flag("--tls");
         let json = args.flag("--json");
@@ -96,13 +129,18 @@ impl Options {
             (None, None) => None,
             (kms, github) => Some((kms.unwrap_or_default(), github.unwrap_or_default())),
         };
-        let mut with = Vec::new();
-        while let Some(input) = args.value("--with")? {
-            let (name, value) = input
-                .split_once('=')
-                .ok_or_else(|| fail(format!("--with `{input}` is not NAME=VALUE")))?;
-            with.push((name.to_owned(), value.to_owned()));
-        }
+        let mut inputs = |option| {
+            let mut inputs = Vec::new();
+            while let Some(input) = args.value(option)? {
+                let (name, value) = input
+                    .split_once('=')
+                    .ok_or_else(|| fail(format!("{option} `{input}` is not NAME=VALUE")))?;
+                inputs.push((name.to_owned(), value.to_owned()));
+            }
+            Ok(inputs)
+        };
+        let (with, also) = (inputs("--with")?, inputs("--also")?);
+        let hang_first_key = args.flag("--hang-first-key");
         args.finish()?;
         Ok(Self {
             runs,
@@ -112,7 +150,10 @@ impl Options {
                 tls,
                 round_trips,
                 with,
+                hang_first_key: false,
             },
+            also,
+            hang_first_key,
         })
     }
 }
@@ -130,6 +171,45 @@ struct Measured {
     requests: Vec<String>,
     /// How many connections they came over.
     connections: usize,
+    /// Further mains, set otherwise.
+    variants: Vec<Variant>,
+    /// The share of the machine that others took meanwhile, where that is known.
+    others: Option<f64>,
+}
+
+/// A main that is set otherwise than the usual one, on a stage of its own.
+struct Variant {
+    name: String,
+    setting: Setting,
+    times: Times,
+}
+
+impl Variant {
+    fn all(options: &Options) -> Vec<Self> {
+        let variant = |name: String, setting: Setting| Self {
+            name,
+            setting,
+            times: Times::default(),
+        };
+        let mut all = Vec::new();
+        for (name, value) in &options.also {
+            let mut setting = options.setting.clone();
+            setting.with.push((name.clone(), value.clone()));
+            all.push(variant(format!("main with {name}"), setting));
+        }
+        if options.hang_first_key {
+            let mut setting = options.setting.clone();
+            setting.hang_first_key = true;
+            all.push(variant("main, first key hangs".to_owned(), setting));
+        }
+        all
+    }
+
+    /// Its critical path.
+    fn path(&self, network: Network) -> Duration {
+        let known = installation_known(&self.setting.with);
+        network.main(known, self.setting.hang_first_key)
+    }
 }
 
 fn measure(root: &Path, options: &Options) -> Result<Measured> {
@@ -145,8 +225,15 @@ fn measure(root: &Path, options: &Options) -> Result<Measured> {
 
     let mut measured = Measured {
         peer: peer.as_ref().map(|_| Times::default()),
+        variants: Variant::all(options),
         ..Measured::default()
     };
+    let stages = measured
+        .variants
+        .iter()
+        .map(|variant| Stage::start(root, &variant.setting))
+        .collect::<Result<Vec<_>>>()?;
+    let start = Load::now();
     for round in 0..WARM_UP + options.runs {
         let of_node = succeeded("bare node", stage.job.run(&nothing, &stateless)?)?;
         let before = stage.sandbox.requests().len();
@@ -157,6 +244,12 @@ fn measure(root: &Path, options: &Options) -> Result<Measured> {
             Some(peer) => Some(succeeded("the peer", stage.job.run(peer, &stateless)?)?),
             None => None,
         };
+        for (variant, stage) in measured.variants.iter_mut().zip(&stages) {
+            let ran = succeeded(&variant.name, stage.job.run(&main, &stateless)?)?;
+            if round >= WARM_UP {
+                variant.times.push(ran.wall);
+            }
+        }
         if round < WARM_UP {
             continue;
         }
@@ -179,17 +272,10 @@ fn measure(root: &Path, options: &Options) -> Result<Measured> {
         let connections: BTreeSet<u64> = exchanges.iter().map(|one| one.connection).collect();
         measured.connections = connections.len();
     }
+    measured.others = start
+        .zip(Load::now())
+        .map(|(start, end)| end.of_others_since(start));
     Ok(measured)
-}
-
-/// The machine's load and cores, where others take more of it than a benchmark can bear: this program
-/// keeps about one core busy itself. Known on Linux only.
-fn busy() -> Option<(f64, usize)> {
-    let text = std::fs::read_to_string("/proc/loadavg").ok()?;
-    let load: f64 = text.split(' ').next()?.parse().ok()?;
-    let cores = std::thread::available_parallelism().ok()?.get();
-    // A count of cores is far below what a float holds exactly.
-    (load > cores as f64).then_some((load, cores))
 }
 
 /// A run that failed measures nothing.
@@ -225,7 +311,8 @@ impl Goals {
         Self {
             main_over_node: difference_ms(node, measured.main.median()),
             post_over_node: difference_ms(node, measured.post.median()),
-            path: network.map(|net| times(net.main(installation_known), measured.main.median())),
+            path: network
+                .map(|net| times(net.main(installation_known, false), measured.main.median())),
             post_path: network.map(|net| times(net.post(), measured.post.median())),
         }
     }
@@ -253,16 +340,21 @@ fn print(
         measured.requests.join(", "),
         measured.connections
     );
-    if let Some((load, cores)) = busy() {
-        println!("the machine is busy (a load of {load} on {cores} cores): the times say little");
+    if let Some(share) = measured.others.filter(|share| *share > load::MOST) {
+        println!(
+            "others took {:.0} % of the machine meanwhile: the times say little",
+            share * 100.0
+        );
     }
+    let names = measured.variants.iter().map(|variant| variant.name.len());
+    let width = names.max().unwrap_or_default().max("bare node".len()) + 1;
     println!(
-        "\n{:<10} {:>8} {:>8} {:>8} {:>10}",
+        "\n{:<width$} {:>8} {:>8} {:>8} {:>10}",
         "", "median", "least", "most", "over node"
     );
     let row = |name: &str, times: &Times, goal: &str| {
         println!(
-            "{name:<10} {:>8.1} {:>8.1} {:>8.1} {:>10.1}  {goal}",
+            "{name:<width$} {:>8.1} {:>8.1} {:>8.1} {:>10.1}  {goal}",
             ms(times.median()),
             ms(times.least()),
             ms(times.most()),
@@ -286,6 +378,9 @@ fn print(
         &measured.post,
         &goal(goals.post_over_node, POST_GOAL_MS),
     );
+    for variant in &measured.variants {
+        row(&variant.name, &variant.times, "");
+    }
     println!(
         "of main, the sandbox took {:.1} to answer",
         ms(measured.served.median())
@@ -296,6 +391,23 @@ fn print(
             "the peer takes {:.2} times as long as main, and {:.1} times as much over node",
             peer.median().as_secs_f64() / measured.main.median().as_secs_f64(),
             difference_ms(measured.node.median(), peer.median()) / goals.main_over_node,
+        );
+    }
+    for variant in &measured.variants {
+        let more = variant.times.over_ms(&measured.main);
+        let less = if more < 0.0 { "less" } else { "more" };
+        println!(
+            "{}: {:.1} {less} than main in the same round{}",
+            variant.name,
+            more.abs(),
+            match network {
+                Some(network) => format!(
+                    "; {:.3} times its critical path of {:.0}",
+                    variant.times.median().as_secs_f64() / variant.path(network).as_secs_f64(),
+                    ms(variant.path(network))
+                ),
+                None => String::new(),
+            }
         );
     }
     if let (Some(network), Some((path, times))) = (network, goals.path) {
@@ -329,7 +441,13 @@ fn print(
     }
 }
 
-fn to_json(node: &str, options: &Options, measured: &Measured, goals: &Goals) -> String {
+fn to_json(
+    node: &str,
+    options: &Options,
+    measured: &Measured,
+    goals: &Goals,
+    network: Option<Network>,
+) -> String {
     let times = |times: &Times| {
         json!({
             "median_ms": ms(times.median()),
@@ -340,6 +458,18 @@ fn to_json(node: &str, options: &Options, measured: &Measured, goals: &Goals) ->
     let path = |path: Option<(Duration, f64)>| {
         path.map(|(path, times)| json!({"ms": ms(path), "times": times}))
     };
+    let variants: Vec<_> = measured
+        .variants
+        .iter()
+        .map(|variant| {
+            json!({
+                "name": variant.name,
+                "times": times(&variant.times),
+                "over_main_ms": variant.times.over_ms(&measured.main),
+                "critical_path_ms": network.map(|network| ms(variant.path(network))),
+            })
+        })
+        .collect();
     let value = json!({
         "node": node,
         "runs": options.runs,
@@ -348,7 +478,7 @@ fn to_json(node: &str, options: &Options, measured: &Measured, goals: &Goals) ->
         "rtt_github_ms": options.setting.round_trips.map(|(_, github)| ms(github)),
         "requests": measured.requests,
         "connections": measured.connections,
-        "busy_load": busy().map(|(load, _)| load),
+        "others_share": measured.others,
         "bare_node": times(&measured.node),
         "main": times(&measured.main),
         "post": times(&measured.post),
@@ -356,6 +486,9 @@ fn to_json(node: &str, options: &Options, measured: &Measured, goals: &Goals) ->
         "served_ms": ms(measured.served.median()),
         "main_over_node_ms": goals.main_over_node,
         "post_over_node_ms": goals.post_over_node,
+        "main_times_node": measured.main.times(&measured.node),
+        "post_times_node": measured.post.times(&measured.node),
+        "variants": variants,
         "main_critical_path": path(goals.path),
         "post_critical_path": path(goals.post_path),
     });
@@ -368,7 +501,7 @@ mod tests {
 
     fn options(line: &str) -> Result<Options> {
         let arguments: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-        Options::parse(&arguments)
+        Options::parse(Args::new(&arguments))
     }
 
     #[test]
@@ -387,12 +520,25 @@ mod tests {
     }
 
     #[test]
+    fn a_further_main_keeps_the_usual_inputs_and_adds_its_own() {
+        let parsed = options("--with a=b --also c=d --also e=f --hang-first-key").unwrap();
+        let variants = Variant::all(&parsed);
+        let set: Vec<(usize, bool)> = variants
+            .iter()
+            .map(|variant| (variant.setting.with.len(), variant.setting.hang_first_key))
+            .collect();
+        assert_eq!(set, [(2, false), (2, false), (1, true)]);
+        assert!(Variant::all(&options("--with a=b").unwrap()).is_empty());
+    }
+
+    #[test]
     fn malformed_options_are_refused() {
         for line in [
             "--runs 0",
             "--runs x",
             "--rtt-kms 150",
             "--with a",
+            "--also a",
             "--fast",
         ] {
             assert!(options(line).is_err(), "{line}");

@@ -2,37 +2,59 @@
 
 use std::time::Duration;
 
-/// The times of one thing that was run again and again.
+/// The times of one thing that was run again and again, in that order.
 #[derive(Default)]
 pub struct Times(Vec<Duration>);
 
 impl Times {
     /// Adds the time of one more run.
     pub fn push(&mut self, time: Duration) {
-        let at = self.0.partition_point(|known| *known <= time);
-        self.0.insert(at, time);
+        self.0.push(time);
     }
 
     /// The time that half of the runs stayed under; zero without runs.
     pub fn median(&self) -> Duration {
-        let middle = self.0.len() / 2;
-        let upper = self.0.get(middle).copied().unwrap_or_default();
-        if self.0.len().is_multiple_of(2) {
-            let lower = middle.checked_sub(1).and_then(|at| self.0.get(at));
-            (lower.copied().unwrap_or_default() + upper) / 2
-        } else {
-            upper
-        }
+        Duration::from_secs_f64(median(self.0.iter().map(Duration::as_secs_f64)))
     }
 
     /// The shortest time.
     pub fn least(&self) -> Duration {
-        self.0.first().copied().unwrap_or_default()
+        self.0.iter().min().copied().unwrap_or_default()
     }
 
     /// The longest time.
     pub fn most(&self) -> Duration {
-        self.0.last().copied().unwrap_or_default()
+        self.0.iter().max().copied().unwrap_or_default()
+    }
+
+    /// How many times as long as `other`, each run beside the one of the same round: the median.
+    pub fn times(&self, other: &Self) -> f64 {
+        median(self.beside(other).map(|(own, other)| own / other))
+    }
+
+    /// How much longer than `other`, each run beside the one of the same round: the median, in
+    /// milliseconds.
+    pub fn over_ms(&self, other: &Self) -> f64 {
+        median(self.beside(other).map(|(own, other)| own - other)) * 1_000.0
+    }
+
+    fn beside<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (f64, f64)> + 'a {
+        let seconds = |time: &Duration| time.as_secs_f64();
+        self.0.iter().map(seconds).zip(other.0.iter().map(seconds))
+    }
+}
+
+/// The middle one, or what is between the two in the middle; zero of none.
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    let upper = values.get(middle).copied().unwrap_or_default();
+    if values.len().is_multiple_of(2) {
+        let lower = middle.checked_sub(1).and_then(|at| values.get(at));
+        f64::midpoint(lower.copied().unwrap_or_default(), upper)
+    } else {
+        upper
     }
 }
 
@@ -80,6 +102,16 @@ mod tests {
         assert_eq!(times(&[]).median(), Duration::ZERO);
         assert_eq!(times(&[9, 1, 5]).least(), Duration::from_millis(1));
         assert_eq!(times(&[9, 1, 5]).most(), Duration::from_millis(9));
+    }
+
+    #[test]
+    fn rounds_are_compared_one_by_one() {
+        // A machine that grew slow in the third round slowed down both.
+        let node = times(&[10, 10, 100, 10, 10]);
+        let main = times(&[15, 16, 150, 15, 14]);
+        assert!((main.times(&node) - 1.5).abs() < 1e-9);
+        assert!((main.over_ms(&node) - 5.0).abs() < 1e-9);
+        assert!((node.over_ms(&main) + 5.0).abs() < 1e-9);
     }
 
     #[test]
