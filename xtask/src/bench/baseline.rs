@@ -1,6 +1,7 @@
 //! The committed figures, `xtask/data/speed.json`, and what has become of them since.
 //!
-//! Counts must not change at all. Of times only ratios are kept, since each machine has its own
+//! Counts must not change at all, but for the functions that were called, of which the network's
+//! timing decides a few. Of times only ratios are kept, since each machine has its own
 //! milliseconds, and they may differ by what noise can do.
 
 use std::{
@@ -10,7 +11,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::counts::{AllCounts, Counts};
+use super::counts::{AllCounts, Counts, OF_WASM};
 use crate::{
     error::{Result, fail},
     paths,
@@ -18,6 +19,11 @@ use crate::{
 
 /// The file, from the checkout's root.
 pub const FILE: &str = "xtask/data/speed.json";
+
+/// How much of the functions that were called may be others, in percent. An answer that is there before
+/// it is asked for takes another way than a late one: on a busy machine one function of 349 was seen
+/// to come and go.
+const OTHER_WAYS: u64 = 2;
 
 /// How many times a ratio of the baseline may be before it is told: what another machine or another
 /// release of Node makes of it.
@@ -111,7 +117,7 @@ pub fn drift(before: &AllCounts, now: &AllCounts) -> Vec<String> {
         let kinds: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
         for what in kinds {
             match (before.get(what), now.get(what)) {
-                (Some(before), Some(now)) if before == now => {}
+                (Some(before), Some(now)) if same(what, *before, *now) => {}
                 (Some(before), Some(now)) => {
                     let sign = if now > before { '+' } else { '-' };
                     let by = now.abs_diff(*before);
@@ -128,6 +134,15 @@ pub fn drift(before: &AllCounts, now: &AllCounts) -> Vec<String> {
         }
     }
     lines
+}
+
+fn same(what: &str, before: u64, now: u64) -> bool {
+    let most = if what.starts_with(OF_WASM) {
+        before * OTHER_WAYS / 100
+    } else {
+        0
+    };
+    now.abs_diff(before) <= most
 }
 
 /// What a ratio has become.
@@ -209,6 +224,18 @@ mod tests {
                 "old: calls: 2 -> none any more",
             ]
         );
+    }
+
+    #[test]
+    fn functions_called_may_differ_by_what_timing_decides() {
+        let called =
+            |functions| counts(&[("post", &[("WebAssembly: functions called", functions)])]);
+        for (now, drifted) in [(349, 0), (348, 0), (355, 0), (343, 0), (356, 1), (342, 1)] {
+            assert_eq!(drift(&called(349), &called(now)).len(), drifted, "{now}");
+        }
+        // The module itself is what it is.
+        let module = |bytes| counts(&[("module", &[("bytes", bytes)])]);
+        assert_eq!(drift(&module(418_375), &module(418_376)).len(), 1);
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub fn check(root: &Path, options: &Options) -> Result<()> {
     let drift = baseline::drift(&baseline.counts, &counted);
     let figures: usize = counted.values().map(|counts| counts.len()).sum();
     if drift.is_empty() {
-        println!("counts: {figures} figures, all as in {FILE}");
+        println!("counts: {figures} figures, as in {FILE}");
     } else {
         println!("counts that have changed:\n  {}", drift.join("\n  "));
     }

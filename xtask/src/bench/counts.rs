@@ -2,7 +2,7 @@
 //!
 //! Of each scenario: the requests, connections and bytes that the sandbox saw, and how much of the
 //! module ran. V8 compiles a function of WebAssembly when it is first called and tells of it, so the
-//! functions that it names are those that were called. The figures do not depend on Node's version.
+//! functions that it names are those that were called. Node 20 and Node 24 name the same ones.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -28,6 +28,9 @@ pub type Counts = BTreeMap<String, u64>;
 
 /// Counts of each scenario, and of the module itself under `module`.
 pub type AllCounts = BTreeMap<String, Counts>;
+
+/// What the names of counts of functions begin with.
+pub const OF_WASM: &str = "WebAssembly: ";
 
 /// V8's option that tells of each function that it compiles.
 const TRACE: &[&str] = &["--trace-wasm-compilation-times"];
@@ -181,11 +184,8 @@ fn called(stdout: &str) -> Counts {
         })
         .collect();
     Counts::from([
-        (
-            "WebAssembly: functions called".to_owned(),
-            number(sizes.len()),
-        ),
-        ("WebAssembly: bytes called".to_owned(), sizes.iter().sum()),
+        (format!("{OF_WASM}functions called"), number(sizes.len())),
+        (format!("{OF_WASM}bytes called"), sizes.iter().sum()),
     ])
 }
 
