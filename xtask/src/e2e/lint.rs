@@ -1,5 +1,5 @@
 //! What others know about actions and workflows: zizmor about their safety, a JSON schema about the
-//! form of action.yml, actionlint about workflows.
+//! form of action.yml, actionlint about workflows, cfn-lint about the CloudFormation template.
 
 use std::{fs, path::PathBuf, process::Command};
 
@@ -55,6 +55,17 @@ pub fn run(tools: &Tools, cases: &mut Cases) -> Result<()> {
         quiet(actionlint(&workflows).args(&played))
     });
 
+    let template = tools.root().join("infra/cloudformation.yaml");
+    let cfn_lint = |template: &PathBuf| {
+        let mut command = Command::new(tools.python("cfn-lint"));
+        command.arg("--").arg(template);
+        command
+    };
+    cases.case(
+        "cfn-lint finds nothing in the CloudFormation template",
+        || quiet(&mut cfn_lint(&template)),
+    );
+
     // The judges themselves: what is wrong must not pass.
     let folder = tools.scratch("lint")?;
     let wrong = folder.join("action.yml");
@@ -78,6 +89,12 @@ pub fn run(tools: &Tools, cases: &mut Cases) -> Result<()> {
     });
     cases.case("a workflow that waits for an unknown job is found", || {
         loud(&mut actionlint(std::slice::from_ref(&wrong)), "nobody")
+    });
+    let wrong = folder.join("wrong-template.yaml");
+    cases.case("a template with a key of no known kind is found", || {
+        let text = paths::read(&template)?;
+        paths::write(&wrong, text.replacen("RSA_2048", "RSA_2049", 1))?;
+        loud(&mut cfn_lint(&wrong), "RSA_2049")
     });
     Ok(())
 }
