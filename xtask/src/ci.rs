@@ -3,7 +3,7 @@
 //! `.ci/run` installs what this needs and runs it. Every step runs even after a failed one, so that
 //! one round shows all that is to do.
 
-use std::{path::Path, process::Command, time::Instant};
+use std::{path::Path, time::Instant};
 
 use crate::{
     archive,
@@ -11,7 +11,7 @@ use crate::{
     bench, codegen, demo, dist, e2e,
     error::{Result, fail},
     paths,
-    process::run as command,
+    process::{self, run as command},
 };
 
 /// What one step does, given the root of the checkout.
@@ -35,7 +35,7 @@ const STEPS: &[(&str, Step)] = &[
             ][..],
             &["--bins", "--package=xtask", "--package=app-token-cli"][..],
         ] {
-            let mut doc = Command::new(cargo_program());
+            let mut doc = process::cargo();
             doc.current_dir(root).env("RUSTDOCFLAGS", "--deny=warnings");
             command(
                 doc.args(["doc", "--quiet", "--locked", "--no-deps"])
@@ -91,14 +91,5 @@ pub fn run(arguments: &[String]) -> Result<()> {
 }
 
 fn cargo(root: &Path, arguments: &[&str]) -> Result<()> {
-    command(
-        Command::new(cargo_program())
-            .current_dir(root)
-            .args(arguments),
-    )
-}
-
-/// The cargo that runs this program, so that one toolchain does everything.
-fn cargo_program() -> std::ffi::OsString {
-    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+    command(process::cargo().current_dir(root).args(arguments))
 }

@@ -1,12 +1,28 @@
 //! Other programs, run to their end.
 
 use std::{
+    env,
     io::{self, Write as _},
     process::{Command, Stdio},
     thread,
 };
 
 use crate::error::{Failure, Result, fail};
+
+/// The cargo that runs this program, so that one toolchain does everything.
+///
+/// `cargo xtask` has told this program about its own package. ring's build script looks at that, so that
+/// cargo would compile it, and all that uses it, again with each change between here and a plain cargo.
+pub fn cargo() -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            cargo.env_remove(&name);
+        }
+    }
+    cargo
+}
 
 /// Runs a command that prints to the terminal itself.
 ///
