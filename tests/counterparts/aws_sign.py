@@ -1,5 +1,5 @@
 """Signs standard input through KMS and prints the signature in hexadecimal digits. Arguments: the
-endpoint and the key."""
+endpoint, the key and the region."""
 
 import sys
 
@@ -8,7 +8,7 @@ import boto3
 kms = boto3.client(
     "kms",
     endpoint_url=sys.argv[1],
-    region_name="us-east-1",
+    region_name=sys.argv[3],
     aws_access_key_id="rootkey",
     aws_secret_access_key="rootsecret",
 )

@@ -16,7 +16,7 @@ use std::{
 
 use app_token_sandbox::{
     PrivateKey, Sandbox, TokenState,
-    world::{CLIENT_ID, ORG, OTHER_KEY_ID, REGION, REPO_A},
+    world::{ACCOUNT_ID, CLIENT_ID, ORG, OTHER_KEY_ID, REGION, REPO_A},
 };
 use serde_json::Value;
 
@@ -28,11 +28,14 @@ use super::{
 use crate::{
     error::{Result, at, fail},
     paths,
-    process::{filter, output, run as command},
+    process::{cargo, filter, output, run as command},
 };
 
 /// The alias of the cases; the set-up of ministack has one of its own.
 const ALIAS: &str = "alias/imported";
+
+/// What KMS and openssl both sign.
+pub const MESSAGE: &[u8] = b"what both sign";
 
 /// The cases of the program.
 ///
@@ -228,8 +231,155 @@ pub fn run(tools: &Tools, cases: &mut Cases) -> Result<()> {
         bench.well(&["key", "rotate", "--undo", "--alias", ALIAS, "--yes"])?;
         bench.signs_as(&first)
     });
+    stack(cases, &bench, &first);
     cases.case("no secret was shown", || bench.kept_secrets());
     Ok(())
+}
+
+/// The whole stack, and the private key in its key.
+fn stack(cases: &mut Cases, bench: &Bench<'_>, pem: &Path) {
+    let who = [
+        "--repository-id",
+        "50001",
+        "--subject",
+        "repo:my-org@1001/repo-a@50001:*",
+        "--job-workflow-ref",
+        // With a wildcard: `policy trust` compares a whole name by StringEquals, the template never.
+        "my-org/repo-a/.github/workflows/ci.yml@refs/heads/*",
+        // ministack takes a list of nothing for a list of something.
+        "--environment",
+        "production",
+    ];
+    let mut made = Value::Null;
+    cases.case("the CloudFormation template can be deployed", || {
+        let arguments = [&["policy", "trust", "--format", "cloudformation"], &who[..]].concat();
+        made = bench.deploy(&bench.well(&arguments)?)?;
+        same(
+            "the key",
+            (
+                &made["key"]["KeySpec"],
+                &made["key"]["KeyUsage"],
+                &made["key"]["Origin"],
+            ),
+            (
+                &"RSA_2048".into(),
+                &"SIGN_VERIFY".into(),
+                &"EXTERNAL".into(),
+            ),
+        )
+    });
+    let text = |pointer: &str| {
+        let found = made.pointer(pointer).and_then(Value::as_str);
+        found.unwrap_or_default().to_owned()
+    };
+    cases.case("its outputs name what it made", || {
+        same("the role", text("/outputs/RoleArn"), text("/role/arn"))?;
+        same("the key", text("/outputs/KeyArn"), text("/key/Arn"))
+    });
+    cases.case(
+        "its role is trusted as `policy trust` says, and may nothing else than what the key grants",
+        || {
+            let arguments = [&["trust", "--account", ACCOUNT_ID], &who[..]].concat();
+            let wanted = bench.policy(&arguments)?;
+            same(
+                "the trust policy",
+                plain(&made["role"]["trust"]),
+                plain(&wanted),
+            )?;
+            same("policies of the role", &made["role_policies"], &0.into())
+        },
+    );
+    cases.case("its key has the policy that `policy key` says", || {
+        let role = text("/role/arn");
+        let wanted = bench.policy(&["key", "--account", ACCOUNT_ID, "--sign-role", &role])?;
+        same("the key policy", plain(&made["key_policy"]), plain(&wanted))
+    });
+    cases.case("its key takes the private key", || {
+        let (file, key) = (pem.to_string_lossy(), text("/outputs/KeyId"));
+        let alias = "alias/of-the-stack";
+        bench.well(&[
+            "key", "import", "--pem", &file, "--alias", alias, "--key-id", &key, "--yes",
+        ])?;
+        bench.key_signs_as(alias, pem)
+    });
+}
+
+/// A policy with each list of one as its only member, which means the same.
+fn plain(policy: &Value) -> Value {
+    match policy {
+        Value::Array(list) => match list.as_slice() {
+            [one] => plain(one),
+            more => more.iter().map(plain).collect(),
+        },
+        Value::Object(members) => {
+            let members = members
+                .iter()
+                .map(|(name, value)| (name.clone(), plain(value)));
+            Value::Object(members.collect())
+        }
+        other => other.clone(),
+    }
+}
+
+/// Builds the program.
+///
+/// # Errors
+/// When it does not compile.
+pub fn build(tools: &Tools) -> Result<PathBuf> {
+    command(
+        cargo()
+            .args(["build", "--quiet", "--locked", "--package", "app-token-cli"])
+            .current_dir(tools.root()),
+    )?;
+    // Beside this program, whatever the target folder is called.
+    let own = env::current_exe().map_err(|error| fail(format!("where am I? {error}")))?;
+    Ok(own.with_file_name(format!("app-token{}", env::consts::EXE_SUFFIX)))
+}
+
+/// A second private key, which the sandbox's App knows too.
+///
+/// # Errors
+/// When the sandbox has none.
+pub fn second_key(sandbox: &Sandbox) -> Result<PrivateKey> {
+    sandbox
+        .change(|world| {
+            let other = world.keys.iter().find(|key| key.id == OTHER_KEY_ID)?;
+            let other = other.material.clone()?;
+            // The App gets a second key on its settings page.
+            let app = world.apps.first_mut()?;
+            app.public_keys.push(other.public().clone());
+            Some(other)
+        })
+        .ok_or_else(|| fail("the sandbox has no second key"))
+}
+
+/// A signature of KMS, in hexadecimal digits.
+///
+/// # Errors
+/// When KMS refuses it.
+pub fn kms_signature(
+    tools: &Tools,
+    url: &str,
+    key: &str,
+    region: &str,
+    message: &[u8],
+) -> Result<String> {
+    let mut sign = Command::new(tools.python("python"));
+    sign.arg(tools.fixture("aws_sign.py"))
+        .args([url, key, region]);
+    let signature = filter(&mut sign, message)?;
+    Ok(String::from_utf8_lossy(&signature).trim().to_owned())
+}
+
+/// openssl's signature with a PEM, in hexadecimal digits.
+///
+/// # Errors
+/// When openssl refuses it.
+pub fn openssl_signature(pem: &Path, message: &[u8]) -> Result<String> {
+    let mut openssl = Command::new("openssl");
+    openssl.args(["dgst", "-sha256", "-sign"]).arg(pem);
+    let signature = filter(&mut openssl, message)?;
+    Ok(signature.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// The program and what it works on.
@@ -244,28 +394,10 @@ struct Bench<'a> {
 
 impl<'a> Bench<'a> {
     fn new(tools: &'a Tools) -> Result<Self> {
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        command(
-            Command::new(cargo)
-                .args(["build", "--quiet", "--locked", "--package", "app-token-cli"])
-                .current_dir(tools.root()),
-        )?;
-        // Beside this program, whatever the target folder is called.
-        let own = env::current_exe().map_err(|error| fail(format!("where am I? {error}")))?;
-        let binary = own.with_file_name(format!("app-token{}", env::consts::EXE_SUFFIX));
-
+        let binary = build(tools)?;
         let sandbox = sandbox()?;
         let first = app_key(&sandbox)?;
-        let second: PrivateKey = sandbox
-            .change(|world| {
-                let other = world.keys.iter().find(|key| key.id == OTHER_KEY_ID)?;
-                let other = other.material.clone()?;
-                // The App gets a second key on its settings page.
-                let app = world.apps.first_mut()?;
-                app.public_keys.push(other.public().clone());
-                Some(other)
-            })
-            .ok_or_else(|| fail("the sandbox has no second key"))?;
+        let second = second_key(&sandbox)?;
         let account = Account::start(tools, "ministack-for-cli", &first)?;
         let folder = tools.scratch("cli")?;
         paths::write(&folder.join("first.pem"), first.pkcs1_pem())?;
@@ -351,11 +483,7 @@ impl<'a> Bench<'a> {
 
     /// KMS's signature by the alias, in hexadecimal digits.
     fn sign(&self, message: &[u8]) -> Result<String> {
-        let mut sign = Command::new(self.tools.python("python"));
-        sign.arg(self.tools.fixture("aws_sign.py"))
-            .args([&self.account.url, ALIAS]);
-        let signature = filter(&mut sign, message)?;
-        Ok(String::from_utf8_lossy(&signature).trim().to_owned())
+        kms_signature(self.tools, &self.account.url, ALIAS, REGION, message)
     }
 
     /// Makes ministack judge a key's policy by what it knows, and tells the key's ARN and the policy as
@@ -369,16 +497,30 @@ impl<'a> Bench<'a> {
             .map_err(|error| fail(format!("the key's policy is no JSON: {error}")))
     }
 
-    /// That KMS signs as openssl does with the PEM. RSASSA-PKCS1-v1_5 gives the same each time.
     fn signs_as(&self, pem: &Path) -> Result<()> {
-        let message = b"what both sign";
-        let mut openssl = Command::new("openssl");
-        openssl.args(["dgst", "-sha256", "-sign"]).arg(pem);
-        let wanted: String = filter(&mut openssl, message)?
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        same("KMS's signature", self.sign(message)?, wanted)
+        self.key_signs_as(ALIAS, pem)
+    }
+
+    /// That KMS signs as openssl does with the PEM. RSASSA-PKCS1-v1_5 gives the same each time.
+    fn key_signs_as(&self, key: &str, pem: &Path) -> Result<()> {
+        let found = kms_signature(self.tools, &self.account.url, key, REGION, MESSAGE)?;
+        same("KMS's signature", found, openssl_signature(pem, MESSAGE)?)
+    }
+
+    /// Deploys a template, and tells what came of it.
+    fn deploy(&self, template: &str) -> Result<Value> {
+        let mut deploy = Command::new(self.tools.python("python"));
+        deploy
+            .arg(self.tools.fixture("aws_stack.py"))
+            .arg(&self.account.url);
+        serde_json::from_slice(&filter(&mut deploy, template.as_bytes())?)
+            .map_err(|error| fail(format!("the deployment gave no JSON: {error}")))
+    }
+
+    /// A policy that the program prints as JSON.
+    fn policy(&self, arguments: &[&str]) -> Result<Value> {
+        serde_json::from_str(&self.well(&[&["policy"], arguments].concat())?)
+            .map_err(|error| fail(format!("the policy is no JSON: {error}")))
     }
 
     fn clone(&self, served: &GitServer, name: &str) -> Result<()> {

@@ -12,6 +12,7 @@ mod cli;
 mod github;
 mod http;
 mod lint;
+mod localstack;
 mod openapi;
 mod proxy;
 mod runner;
@@ -81,14 +82,21 @@ const COUNTERPARTS: &[Counterpart] = &[
     Counterpart {
         name: "cli",
         title: "ministack, openssl and git, for the program",
-        covers: "key import, doctor, create, revoke, exec, git-credential with git itself, key rotate and its undo; the imported key signs as openssl does with the PEM",
-        lacks: "the key policy's conditions, which ministack never finds met; git's smart HTTP",
+        covers: "key import, doctor, create, revoke, exec, git-credential with git itself, key rotate and its undo; the imported key signs as openssl does with the PEM; the CloudFormation template deployed, its policies beside those that the program prints, its key filled",
+        lacks: "the key policy's conditions, which ministack never finds met; the template's OIDC provider, which its CloudFormation does not know, and its condition on no environment; git's smart HTTP",
         run: cli::run,
     },
     Counterpart {
+        name: "localstack",
+        title: "LocalStack, a second KMS with import",
+        covers: "the key that the program wrapped, unwrapped by another's code: PKCS#1 and PKCS#8, two regions, changed on its way; signatures beside openssl's; key rotate",
+        lacks: "SigV4, IAM and key policies, which it does not judge; a second import of other material, which it takes",
+        run: localstack::run,
+    },
+    Counterpart {
         name: "lint",
-        title: "zizmor, check-jsonschema, actionlint",
-        covers: "action.yml and the workflows",
+        title: "zizmor, check-jsonschema, actionlint, cfn-lint",
+        covers: "action.yml, the workflows and infra/cloudformation.yaml",
         lacks: "runner labels and permission scopes newer than this actionlint",
         run: lint::run,
     },

@@ -38,14 +38,7 @@ impl Tools {
             folder: root.join("target/e2e"),
         };
         let python = tools.folder.join("python");
-        tools.once("requirements.txt", &python, |pins| {
-            run(Command::new("python3").args(["-m", "venv"]).arg(&python))?;
-            run(Command::new(python.join("bin/python"))
-                .args(["-m", "pip", "install", "--quiet"])
-                .args(["--disable-pip-version-check", "--require-hashes"])
-                .args(["--only-binary", ":all:", "--requirement"])
-                .arg(pins))
-        })?;
+        tools.once("requirements.txt", &python, |pins| venv(&python, pins))?;
         let npm = tools.folder.join("npm");
         tools.once("package-lock.json", &npm, |pins| {
             for file in ["package.json", "package-lock.json"] {
@@ -60,7 +53,7 @@ impl Tools {
         Ok(tools)
     }
 
-    /// Pins what requirements.in and package.json name, and all that it needs, anew.
+    /// Pins what requirements.in, localstack.in and package.json name, and all that it needs, anew.
     ///
     /// # Errors
     /// When Python or npm is missing, or a registry does not know what is named.
@@ -71,12 +64,17 @@ impl Tools {
         run(Command::new(folder.join("bin/python"))
             .args(["-m", "pip", "install", "--quiet"])
             .args(["--disable-pip-version-check", PINNER]))?;
-        run(Command::new(folder.join("bin/uv"))
-            .args(["pip", "compile", "--quiet", "--no-header", "--universal"])
-            .args(["--upgrade", "--generate-hashes", "--no-emit-index-url"])
-            .args(["--python-version", OLDEST_PYTHON])
-            .args(["--output-file", "requirements.txt", "requirements.in"])
-            .current_dir(&pins))?;
+        for (named, pinned) in [
+            ("requirements.in", "requirements.txt"),
+            ("localstack.in", "localstack.txt"),
+        ] {
+            run(Command::new(folder.join("bin/uv"))
+                .args(["pip", "compile", "--quiet", "--no-header", "--universal"])
+                .args(["--upgrade", "--generate-hashes", "--no-emit-index-url"])
+                .args(["--python-version", OLDEST_PYTHON])
+                .args(["--output-file", pinned, named])
+                .current_dir(&pins))?;
+        }
         let lock = pins.join("package-lock.json");
         if lock.exists() {
             fs::remove_file(&lock).map_err(at("remove", &lock))?;
@@ -145,6 +143,16 @@ impl Tools {
         self.folder.join("python/bin").join(program)
     }
 
+    /// The Python that LocalStack runs on. It is large, so it is installed when it is asked for.
+    ///
+    /// # Errors
+    /// When PyPI does not give what is pinned.
+    pub fn localstack(&self) -> Result<PathBuf> {
+        let folder = self.folder.join("localstack");
+        self.once("localstack.txt", &folder, |pins| venv(&folder, pins))?;
+        Ok(folder.join("bin/python"))
+    }
+
     /// A file of a package from npm.
     pub fn npm(&self, file: &str) -> PathBuf {
         self.folder.join("npm/node_modules").join(file)
@@ -165,4 +173,14 @@ impl Tools {
             )))
         }
     }
+}
+
+/// Installs what `pins` names, and nothing else, into a Python of its own.
+fn venv(folder: &Path, pins: &Path) -> Result<()> {
+    run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
+    run(Command::new(folder.join("bin/python"))
+        .args(["-m", "pip", "install", "--quiet"])
+        .args(["--disable-pip-version-check", "--require-hashes"])
+        .args(["--only-binary", ":all:", "--requirement"])
+        .arg(pins))
 }
