@@ -5,14 +5,14 @@
 //! taken out of it: a server may repeat a secret in its answer.
 
 use app_token::host::Log;
-use app_token::secret::{Secret, redact};
+use app_token::secret::Redactor;
 use std::cell::RefCell;
 
 /// The log of a job.
 pub struct Commands<W> {
     write: W,
     debug: bool,
-    secrets: RefCell<Vec<Secret>>,
+    secrets: RefCell<Redactor>,
 }
 
 /// Secrets shorter than this are not taken out of messages: a password of two letters would garble every
@@ -51,7 +51,7 @@ impl<W: Fn(&str)> Commands<W> {
     }
 
     fn redacted(&self, message: &str) -> String {
-        redact(message, self.secrets.borrow().iter().map(Secret::expose))
+        self.secrets.borrow().redact(message)
     }
 }
 
@@ -92,20 +92,9 @@ impl<W: Fn(&str)> Log for Commands<W> {
             .map(str::trim)
             .filter(|line| !line.is_empty())
         {
-            if self
-                .secrets
-                .borrow()
-                .iter()
-                .any(|known| known.expose() == line)
-            {
-                continue;
-            }
-            (self.write)(&format!("::add-mask::{}\n", data(line)));
-            if line.len() >= SHORTEST_SECRET {
-                let mut secrets = self.secrets.borrow_mut();
-                secrets.push(Secret::from(line));
-                // A secret may be part of another: the longer one is taken out first.
-                secrets.sort_by_key(|secret| std::cmp::Reverse(secret.expose().len()));
+            let mut secrets = self.secrets.borrow_mut();
+            if line.len() < SHORTEST_SECRET || secrets.add(line) {
+                (self.write)(&format!("::add-mask::{}\n", data(line)));
             }
         }
     }

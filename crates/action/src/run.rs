@@ -196,11 +196,7 @@ async fn find_identity(github: &GitHub<'_>, minted: &Minted) -> Result<GitIdenti
 }
 
 async fn revoke(variables: &Variables, host: Host) -> Result<()> {
-    let state = |name: &str| {
-        variables
-            .get(&format!("STATE_{name}"))
-            .map_or("", |value| value.trim())
-    };
+    let state = |name: &str| variables.get(&format!("STATE_{name}"));
     if !state(state::SKIPPED).is_empty() {
         host.log
             .info("The token is left to expire by itself, as skip-token-revoke says.");
@@ -221,7 +217,7 @@ async fn revoke(variables: &Variables, host: Host) -> Result<()> {
     // The host that minted, as main knew it; not what the environment says now.
     let api = ApiUrl::parse(state(state::API_URL))?;
     let client = Client::new(host.clone())?;
-    client.permit([(api.url().origin.clone(), false)]);
+    client.permit(vec![(api.url().origin.clone(), false)]);
     let github = GitHub {
         client: &client,
         api: &api,

@@ -6,8 +6,7 @@
 use crate::clock::UnixTime;
 use crate::error::{Error, Result, problem, words};
 use crate::secret::Secret;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64ct::{Base64UrlUnpadded, Encoding};
 use std::fmt;
 
 /// How far in the past `iat` lies, in seconds: GitHub's own advice against clocks that run fast.
@@ -85,7 +84,7 @@ pub fn signing_input(app: &AppId, now: UnixTime, form: IssuerForm) -> String {
         now.plus(-BACKDATED).seconds(),
         now.plus(LIFETIME).seconds(),
     );
-    let encode = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    let encode = |text: &str| Base64UrlUnpadded::encode_string(text.as_bytes());
     format!(
         "{}.{}",
         encode(r#"{"alg":"RS256","typ":"JWT"}"#),
@@ -97,7 +96,7 @@ pub fn signing_input(app: &AppId, now: UnixTime, form: IssuerForm) -> String {
 pub fn assemble(signing_input: &str, signature: &[u8]) -> Secret {
     Secret::new(format!(
         "{signing_input}.{}",
-        URL_SAFE_NO_PAD.encode(signature)
+        Base64UrlUnpadded::encode_string(signature)
     ))
 }
 
@@ -106,7 +105,8 @@ mod tests {
     use super::*;
 
     fn parts(input: &str) -> Vec<String> {
-        let decode = |part| String::from_utf8(URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap();
+        let decode =
+            |part| String::from_utf8(Base64UrlUnpadded::decode_vec(part).unwrap()).unwrap();
         input.split('.').map(decode).collect()
     }
 

@@ -98,16 +98,13 @@ impl Order {
     }
 
     /// Every origin that this order may lead to, and whether it is one of AWS's.
-    pub fn origins(&self) -> impl Iterator<Item = (Origin, bool)> {
-        let keys = self
-            .keys
-            .keys()
-            .iter()
-            .map(|key| (key.endpoint.origin.clone(), true));
-        [(self.api.url().origin.clone(), false)]
-            .into_iter()
-            .chain(keys)
-            .chain(self.credentials.origins())
+    pub fn origins(&self) -> Vec<(Origin, bool)> {
+        let mut origins = self.credentials.origins();
+        origins.push((self.api.url().origin.clone(), false));
+        for key in self.keys.keys() {
+            origins.push((key.endpoint.origin.clone(), true));
+        }
+        origins
     }
 }
 

@@ -206,35 +206,11 @@ impl Target {
     /// [`problem::REPOSITORY_OWNER_MISMATCH`], [`problem::TOO_MANY_REPOSITORIES`] and
     /// [`problem::CURRENT_REPOSITORY_UNKNOWN`].
     pub fn from_wanted(wanted: &Wanted<'_>) -> Result<(Self, Option<String>)> {
-        let given = |text: &str| !text.trim().is_empty();
-        let conflict = |one: &str, other: &str| {
-            Err(Error::new(
-                &problem::SCOPE_CONFLICT,
-                format!("{one} and {other} are both set"),
-            ))
-        };
         if given(wanted.enterprise) {
-            for (name, text) in [
-                ("owner", wanted.owner),
-                ("repositories", wanted.repositories),
-                ("repository-ids", wanted.repository_ids),
-                ("installation-id", wanted.installation_id),
-            ] {
-                if given(text) {
-                    return conflict("enterprise", name);
-                }
-            }
-            let account = Account::Enterprise(EnterpriseSlug::parse(wanted.enterprise)?);
-            return Ok((
-                Self {
-                    account,
-                    repositories: Repositories::All,
-                },
-                None,
-            ));
+            return enterprise(wanted).map(|target| (target, None));
         }
         if given(wanted.repositories) && given(wanted.repository_ids) {
-            return conflict("repositories", "repository-ids");
+            return Err(conflict("repositories", "repository-ids"));
         }
 
         let owner = given(wanted.owner)
@@ -243,7 +219,10 @@ impl Target {
         let id = given(wanted.installation_id)
             .then(|| InstallationId::parse(wanted.installation_id))
             .transpose()?;
-        let ids = ids(wanted.repository_ids)?;
+        let ids = match given(wanted.repository_ids) {
+            true => ids(wanted.repository_ids)?,
+            false => Vec::new(),
+        };
         let narrowed = given(wanted.repositories) || !ids.is_empty();
 
         // Only what no input names falls back on the current repository.
@@ -253,7 +232,10 @@ impl Target {
             None
         };
         let expected = owner.as_ref().or(current.as_ref().map(|(owner, _)| owner));
-        let names = names(wanted.repositories, expected)?;
+        let names = match given(wanted.repositories) {
+            true => names(wanted.repositories, expected)?,
+            false => Vec::new(),
+        };
 
         let repositories = match (names, ids, &current) {
             (names, _, _) if !names.is_empty() => Repositories::Names(names),
@@ -261,16 +243,8 @@ impl Target {
             (_, _, Some((_, name))) => Repositories::Names(vec![name.clone()]),
             _ => Repositories::All,
         };
-        let warning = (repositories == Repositories::All).then(|| {
-            let whose = match (&id, &owner) {
-                (Some(id), _) => format!("installation {id}"),
-                (None, owner) => owner.as_ref().map_or("", Owner::as_str).to_owned(),
-            };
-            format!(
-                "The token will reach every repository that the App may reach in {whose}. \
-                 List repositories to narrow it."
-            )
-        });
+        let all = repositories == Repositories::All;
+        let warning = all.then(|| too_wide(id, owner.as_ref()));
         let account = match (id, owner, current) {
             (Some(id), owner, _) => Account::Installation { id, owner },
             (None, Some(owner), _) | (None, None, Some((owner, _))) => Account::Owner(owner),
@@ -286,6 +260,48 @@ impl Target {
     }
 }
 
+fn given(text: &str) -> bool {
+    !text.trim().is_empty()
+}
+
+#[inline(never)]
+fn conflict(one: &str, other: &str) -> Error {
+    let detail = format!("{one} and {other} are both set");
+    Error::new(&problem::SCOPE_CONFLICT, detail)
+}
+
+/// An enterprise's installation, which nothing narrows.
+#[inline(never)]
+fn enterprise(wanted: &Wanted<'_>) -> Result<Target> {
+    for (name, text) in [
+        ("owner", wanted.owner),
+        ("repositories", wanted.repositories),
+        ("repository-ids", wanted.repository_ids),
+        ("installation-id", wanted.installation_id),
+    ] {
+        if given(text) {
+            return Err(conflict("enterprise", name));
+        }
+    }
+    Ok(Target {
+        account: Account::Enterprise(EnterpriseSlug::parse(wanted.enterprise)?),
+        repositories: Repositories::All,
+    })
+}
+
+#[inline(never)]
+fn too_wide(id: Option<InstallationId>, owner: Option<&Owner>) -> String {
+    let whose = match id {
+        Some(id) => format!("installation {id}"),
+        None => owner.map_or("", Owner::as_str).to_owned(),
+    };
+    format!(
+        "The token will reach every repository that the App may reach in {whose}. \
+         List repositories to narrow it."
+    )
+}
+
+#[inline(never)]
 fn unknown(what: &str) -> Error {
     let detail = if what.is_empty() {
         String::new()
@@ -312,6 +328,7 @@ fn current(wanted: &Wanted<'_>, narrowed: bool) -> Result<(Owner, RepositoryName
     }
 }
 
+#[inline(never)]
 fn names(text: &str, owner: Option<&Owner>) -> Result<Vec<RepositoryName>> {
     some_entry(text, &problem::REPOSITORY_INVALID)?;
     let mut names: Vec<RepositoryName> = Vec::new();
@@ -352,12 +369,13 @@ fn names(text: &str, owner: Option<&Owner>) -> Result<Vec<RepositoryName>> {
 /// A list of separators alone was to name something, such as two variables that are empty: the token
 /// would reach everything instead.
 fn some_entry(text: &str, problem: &'static Problem) -> Result<()> {
-    if !text.trim().is_empty() && list::entries(text).is_empty() {
+    if list::entries(text).is_empty() {
         return Err(Error::new(problem, format!("{:?} names none", words(text))));
     }
     Ok(())
 }
 
+#[inline(never)]
 fn ids(text: &str) -> Result<Vec<u64>> {
     some_entry(text, &problem::REPOSITORY_ID_INVALID)?;
     let ids: Vec<u64> = list::entries(text)

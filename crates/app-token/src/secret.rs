@@ -2,10 +2,11 @@
 //!
 //! A [`Secret`] has no `Display`, prints as `***` under `Debug`, and is wiped when dropped. The only way
 //! to the text is [`Secret::expose`], so that a search for that word finds every place that uses one.
-//! [`redact`] takes secrets out of a text that is about to be shown.
+//! A [`Redactor`] takes secrets out of a text that is about to be shown.
 
+use serde_json::Value;
 use std::fmt;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// A text that is never printed and is wiped from memory when dropped.
 #[derive(Clone)]
@@ -15,6 +16,14 @@ impl Secret {
     /// Takes ownership of `text`; no copy stays behind.
     pub fn new(text: String) -> Self {
         Self(Zeroizing::new(text))
+    }
+
+    /// The text in this field of an answer. It is moved: no copy of it stays behind.
+    pub fn moved_from(answer: &mut Value, field: &str) -> Option<Self> {
+        match answer.get_mut(field)?.take() {
+            Value::String(text) => Some(Self::new(text)),
+            _ => None,
+        }
     }
 
     /// The text itself. Each caller must be a place that sends it to the one party it is meant for,
@@ -48,32 +57,98 @@ const SHORTEST_PIECE: usize = 16;
 /// Pieces are found by blocks of this many bytes: a piece of [`SHORTEST_PIECE`] holds a whole one.
 const BLOCK: usize = SHORTEST_PIECE / 2;
 
-/// `text` with `***` in place of every secret, and of every longer piece of one: a server may repeat a
-/// secret in its answer, broken into lines or cut off. Give the secrets longest first, so that of two
-/// that overlap the longer one is taken out.
-pub fn redact<'a>(text: &str, secrets: impl Iterator<Item = &'a str> + Clone) -> String {
-    let mut text = text.to_owned();
-    for secret in secrets.clone() {
-        if !secret.is_empty() && text.contains(secret) {
-            text = text.replace(secret, "***");
+/// Takes secrets out of texts.
+#[derive(Default)]
+pub struct Redactor {
+    /// The longest first, so that of two that overlap the longer one is taken out.
+    secrets: Vec<Secret>,
+    blocks: Blocks,
+}
+
+impl Redactor {
+    /// Hides this, too, from now on. Says whether it was not hidden before.
+    pub fn add(&mut self, secret: &str) -> bool {
+        let known = |one: &Secret| one.expose() == secret;
+        if secret.is_empty() || self.secrets.iter().any(known) {
+            return false;
+        }
+        self.blocks.add(secret.as_bytes());
+        let mut longer = self.secrets.iter();
+        let longer = longer.position(|one| one.expose().len() < secret.len());
+        let at = longer.unwrap_or(self.secrets.len());
+        self.secrets.insert(at, Secret::from(secret));
+        true
+    }
+
+    /// `text` with `***` in place of every secret, and of every longer piece of one: a server may repeat
+    /// a secret in its answer, broken into lines or cut off.
+    pub fn redact(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        let any = self.blocks.occur_in(text.as_bytes());
+        for secret in self.secrets.iter().map(Secret::expose) {
+            if (any || secret.len() < BLOCK) && text.contains(secret) {
+                text = text.replace(secret, "***");
+            }
+        }
+        if any { self.cut(text) } else { text }
+    }
+
+    /// Takes the pieces out.
+    #[inline(never)]
+    fn cut(&self, text: String) -> String {
+        let mut pieces = pieces(text.as_bytes(), self.secrets.iter().map(Secret::expose));
+        if pieces.is_empty() {
+            return text;
+        }
+        pieces.sort_unstable();
+        let (mut shown, mut from) = (Vec::with_capacity(text.len()), 0);
+        for (start, end) in pieces {
+            if start >= from {
+                shown.extend_from_slice(&text.as_bytes()[from..start]);
+                shown.extend_from_slice(b"***");
+            }
+            from = from.max(end);
+        }
+        shown.extend_from_slice(&text.as_bytes()[from..]);
+        // A piece may end within a character.
+        String::from_utf8_lossy(&shown).into_owned()
+    }
+}
+
+/// The blocks of all secrets, as numbers in order. Nearly every text holds none of them, and need not be
+/// searched for secrets of hundreds of bytes each.
+#[derive(Default)]
+struct Blocks(Vec<u64>);
+
+impl Blocks {
+    fn add(&mut self, secret: &[u8]) {
+        for block in secret.chunks_exact(BLOCK) {
+            let block = block.iter().fold(0, |block, byte| next(block, *byte));
+            if let Err(at) = self.0.binary_search(&block) {
+                self.0.insert(at, block);
+            }
         }
     }
-    let mut pieces = pieces(text.as_bytes(), secrets);
-    if pieces.is_empty() {
-        return text;
+
+    /// Whether one of them stands anywhere in `text`.
+    fn occur_in(&self, text: &[u8]) -> bool {
+        let mut block = 0;
+        text.iter().zip(1..).any(|(byte, length)| {
+            block = next(block, *byte);
+            length >= BLOCK && self.0.binary_search(&block).is_ok()
+        })
     }
-    pieces.sort_unstable();
-    let (mut shown, mut from) = (Vec::with_capacity(text.len()), 0);
-    for (start, end) in pieces {
-        if start >= from {
-            shown.extend_from_slice(&text.as_bytes()[from..start]);
-            shown.extend_from_slice(b"***");
-        }
-        from = from.max(end);
+}
+
+impl Drop for Blocks {
+    fn drop(&mut self) {
+        self.0.zeroize();
     }
-    shown.extend_from_slice(&text.as_bytes()[from..]);
-    // A piece may end within a character.
-    String::from_utf8_lossy(&shown).into_owned()
+}
+
+/// The block that ends one byte later.
+const fn next(block: u64, byte: u8) -> u64 {
+    block << 8 | byte as u64
 }
 
 /// Where pieces of the secrets stand in `text`: start and end of each.
@@ -106,7 +181,8 @@ mod tests {
     #[test]
     fn a_secret_is_taken_out_whole_in_lines_and_cut_off() {
         let secret = "ghs_1234567_eyJhbGciOiJSUzI1NiJ9.0123456789abcdefghijklmnopqrstuvwxyz";
-        let shown = |text: &str| redact(text, [secret, "hunter2"].into_iter());
+        let redactor = hiding(&["hunter2", secret]);
+        let shown = |text: &str| redactor.redact(text);
         assert_eq!(shown(&format!("a {secret} b hunter2")), "a *** b ***");
         for cut in SHORTEST_PIECE..secret.len() {
             assert_eq!(shown(&format!("bad {}~", &secret[..cut])), "bad ***~");
@@ -124,11 +200,33 @@ mod tests {
             "nothing of that kind, hunter"
         );
         assert_eq!(shown(""), "");
-        let broken = redact(
-            "x 0123456789abcde\u{e9} y",
-            ["0123456789abcde\u{e8}z"].into_iter(),
-        );
+        let broken = hiding(&["0123456789abcde\u{e8}z"]).redact("x 0123456789abcde\u{e9} y");
         assert_eq!(broken, "x ***\u{fffd} y");
+    }
+
+    fn hiding(secrets: &[&str]) -> Redactor {
+        let mut redactor = Redactor::default();
+        for secret in secrets {
+            assert!(redactor.add(secret) && !redactor.add(secret));
+        }
+        redactor
+    }
+
+    #[test]
+    fn a_secret_of_any_length_is_taken_out_and_of_two_that_overlap_the_longer() {
+        let letters = "abcdefghijklmnopqrstuvwxyz";
+        for length in 1..letters.len() {
+            let redactor = hiding(&[&letters[..length]]);
+            assert_eq!(
+                redactor.redact(&format!("> {}<", &letters[..length])),
+                "> ***<"
+            );
+        }
+        assert!(!Redactor::default().add(""));
+        assert_eq!(
+            hiding(&["hunter2", "hunter2-and-more"]).redact("hunter2-and-more"),
+            "***"
+        );
     }
 
     #[test]

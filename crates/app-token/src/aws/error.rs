@@ -17,8 +17,8 @@ pub struct AwsError {
 impl AwsError {
     /// The error, if the answer is one.
     pub fn of(response: &Response) -> Option<Self> {
-        let body: serde_json::Value = serde_json::from_slice(&response.body).ok()?;
-        let text = |name: &str| body.get(name).and_then(serde_json::Value::as_str);
+        let body = response.json()?;
+        let text = |name: &str| body[name].as_str();
         // `com.amazonaws.kms#NotFoundException` in the body, `NotFoundException:http://...` in the header.
         let code = text("__type")
             .or_else(|| text("code"))

@@ -14,6 +14,8 @@ use crate::host::Env;
 use crate::http::client::{Client, HEDGE, Limits};
 use futures_util::future::{Either, LocalBoxFuture, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use std::iter::Peekable;
+use std::slice::Iter;
 
 /// The keys that may sign.
 #[derive(Clone, Debug)]
@@ -67,47 +69,56 @@ impl KeyRing {
         credentials: &Credentials,
         message: &str,
     ) -> Result<Signed> {
+        match &self.0[..] {
+            [key] => {
+                let (key, signature) = ask(client, credentials, message, key, false).await;
+                Ok(Signed {
+                    signature: signature?,
+                    key: key.clone(),
+                })
+            }
+            _ => Box::pin(self.race(client, credentials, message)).await,
+        }
+    }
+
+    /// Asks the keys in turn, and beside each other where one is slow.
+    async fn race<'a>(
+        &'a self,
+        client: &'a Client,
+        credentials: &'a Credentials,
+        message: &'a str,
+    ) -> Result<Signed> {
         let mut waiting = self.0.iter().peekable();
-        let mut running: FuturesUnordered<LocalBoxFuture<'_, (&SigningKey, Result<Signature>)>> =
-            FuturesUnordered::new();
+        let next = |waiting: &mut Peekable<Iter<'a, SigningKey>>| {
+            let key = waiting.next()?;
+            let more = waiting.peek().is_some();
+            Some(ask(client, credentials, message, key, more))
+        };
+        let mut running = FuturesUnordered::new();
         let mut failures: Vec<(&SigningKey, Error)> = Vec::new();
-        running.extend(
-            waiting
-                .next()
-                .map(|key| ask(client, credentials, message, key, self.0.len() > 1)),
-        );
+        running.extend(next(&mut waiting));
         loop {
             if running.is_empty() {
                 return Err(self.verdict(failures));
             }
-            // Nobody else to ask: wait for whoever was asked.
-            let patience = if waiting.peek().is_some() {
-                Some(client.host.clock.sleep(HEDGE))
-            } else {
-                None
-            };
-            let answer = match patience {
+            let answer = match waiting.peek() {
+                // Nobody else to ask: wait for whoever was asked.
                 None => running.next().await,
-                Some(patience) => match select(running.next(), patience).await {
-                    Either::Left((answer, _)) => answer,
-                    Either::Right(_) => {
-                        if let Some(key) = waiting.next() {
+                Some(key) => {
+                    let patience = client.host.clock.sleep(HEDGE);
+                    match select(running.next(), patience).await {
+                        Either::Left((answer, _)) => answer,
+                        Either::Right(_) => {
                             client.host.log.warning(&format!(
                                 "KMS has not answered for {} s; {} is asked as well.",
                                 HEDGE.as_secs(),
                                 key.describe(),
                             ));
-                            running.push(ask(
-                                client,
-                                credentials,
-                                message,
-                                key,
-                                waiting.peek().is_some(),
-                            ));
+                            running.extend(next(&mut waiting));
+                            continue;
                         }
-                        continue;
                     }
-                },
+                }
             };
             match answer {
                 Some((key, Ok(signature))) => {
@@ -117,22 +128,12 @@ impl KeyRing {
                     });
                 }
                 Some((key, Err(error))) => {
-                    if self.0.len() > 1 {
-                        client
-                            .host
-                            .log
-                            .warning(&format!("{} could not sign: {error}", key.describe()));
-                    }
+                    client
+                        .host
+                        .log
+                        .warning(&format!("{} could not sign: {error}", key.describe()));
                     failures.push((key, error));
-                    if let Some(key) = waiting.next() {
-                        running.push(ask(
-                            client,
-                            credentials,
-                            message,
-                            key,
-                            waiting.peek().is_some(),
-                        ));
-                    }
+                    running.extend(next(&mut waiting));
                 }
                 None => {}
             }
@@ -193,14 +194,14 @@ mod tests {
     use crate::http::Response;
     use crate::secret::Secret;
     use crate::testing::{Script, block_on, broken, env, response};
-    use base64::Engine;
+    use base64ct::{Base64, Encoding};
     use std::time::Duration;
 
     const KEYS: &str =
         "arn:aws:kms:eu-central-1:123456789012:alias/a, arn:aws:kms:eu-west-1:123456789012:alias/a";
 
     fn good() -> Response {
-        let signature = base64::engine::general_purpose::STANDARD.encode([7; 256]);
+        let signature = Base64::encode_string(&[7; 256]);
         response(
             200,
             &format!(r#"{{"KeyId":"k","Signature":"{signature}"}}"#),

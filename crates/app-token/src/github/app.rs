@@ -2,10 +2,11 @@
 
 use super::{GitHub, Refused};
 use crate::clock::UnixTime;
-use crate::error::{Error, problem};
-use crate::http::Method;
+use crate::error::{Error, Result, problem};
+use crate::http::{Method, Response};
 use crate::secret::Secret;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 
 /// What GitHub says of the App that a JWT belongs to.
@@ -70,7 +71,7 @@ pub async fn of_jwt(github: &GitHub<'_>, jwt: &Secret) -> Result<App, Refused> {
     if response.status != 200 {
         return Err(github.refusal(&response, Error::new(&problem::APP_UNKNOWN, "")));
     }
-    let mut app: App = github.read(&response)?;
+    let mut app: App = read(github, &response)?;
     app.date = response.date();
     Ok(app)
 }
@@ -86,7 +87,11 @@ pub async fn installations(github: &GitHub<'_>, jwt: &Secret) -> Result<Vec<Inst
     if response.status != 200 {
         return Err(github.refusal(&response, Error::new(&problem::APP_UNKNOWN, "")));
     }
-    Ok(github.read(&response)?)
+    Ok(read(github, &response)?)
+}
+
+fn read<T: DeserializeOwned>(github: &GitHub<'_>, response: &Response) -> Result<T> {
+    serde_json::from_slice(&response.body).map_err(|_| github.unusable(response))
 }
 
 #[cfg(test)]

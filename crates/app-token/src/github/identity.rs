@@ -5,7 +5,6 @@ use crate::error::{Error, Result, problem, words};
 use crate::http::Method;
 use crate::http::url::encode;
 use crate::secret::Secret;
-use serde::Deserialize;
 
 /// For `git config user.name` and `user.email`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,11 +13,6 @@ pub struct GitIdentity {
     pub name: String,
     /// `ID+SLUG[bot]@users.noreply.github.com`; GitHub links commits to the bot by it.
     pub email: String,
-}
-
-#[derive(Deserialize)]
-struct User {
-    id: u64,
 }
 
 /// Asks GitHub for the bot user's number. Needs a token; the App's JWT does not serve.
@@ -43,8 +37,10 @@ pub async fn of_app(github: &GitHub<'_>, token: &Secret, slug: &str) -> Result<G
         let not_found = Error::new(&problem::GITHUB_REQUEST_REFUSED, name);
         return Err(github.refusal(&response, not_found).into());
     }
-    let user: User = github.read(&response)?;
-    let email = format!("{}+{name}@users.noreply.{}", user.id, github.api.web_host());
+    let user = github.json(&response)?;
+    let id = user["id"].as_u64();
+    let id = id.ok_or_else(|| github.unusable(&response))?;
+    let email = format!("{id}+{name}@users.noreply.{}", github.api.web_host());
     Ok(GitIdentity { name, email })
 }
 

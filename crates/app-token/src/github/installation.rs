@@ -5,8 +5,7 @@ use crate::error::{Error, problem};
 use crate::http::Method;
 use crate::scope::{Account, InstallationId, Owner, RepositoryName};
 use crate::secret::Secret;
-use serde::Deserialize;
-use std::collections::BTreeMap;
+use serde_json::{Map, Value};
 
 /// What GitHub says of an installation.
 #[derive(Clone, Debug)]
@@ -18,28 +17,9 @@ pub struct Installation {
     /// The account it is on. Empty for an enterprise.
     pub account: String,
     /// What was granted, by GitHub's names and levels.
-    pub permissions: BTreeMap<String, String>,
+    pub permissions: Map<String, Value>,
     /// Since when it is suspended, if it is.
     pub suspended_at: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Answer {
-    id: u64,
-    #[serde(default)]
-    app_slug: Option<String>,
-    #[serde(default)]
-    account: Option<AccountAnswer>,
-    #[serde(default)]
-    permissions: BTreeMap<String, serde_json::Value>,
-    #[serde(default)]
-    suspended_at: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct AccountAnswer {
-    #[serde(default)]
-    login: Option<String>,
 }
 
 /// Looks up the installation on this account.
@@ -76,21 +56,20 @@ pub async fn look_up(
     if response.status != 200 {
         return Err(github.refusal(&response, not_found));
     }
-    let answer: Answer = github.read(&response)?;
-    let text = |value: serde_json::Value| value.as_str().map(str::to_owned);
+    let mut answer = github.json(&response)?;
+    let Some(id) = answer["id"].as_u64() else {
+        return Err(github.unusable(&response).into());
+    };
+    let text = |value: &Value| value.as_str().map(str::to_owned);
     let installation = Installation {
-        id: InstallationId::from_number(answer.id),
-        app_slug: answer.app_slug.unwrap_or_default(),
-        account: answer
-            .account
-            .and_then(|account| account.login)
-            .unwrap_or_default(),
-        permissions: answer
-            .permissions
-            .into_iter()
-            .filter_map(|(name, level)| Some((name, text(level)?)))
-            .collect(),
-        suspended_at: answer.suspended_at,
+        id: InstallationId::from_number(id),
+        app_slug: text(&answer["app_slug"]).unwrap_or_default(),
+        account: text(&answer["account"]["login"]).unwrap_or_default(),
+        suspended_at: text(&answer["suspended_at"]),
+        permissions: match answer.get_mut("permissions").map(Value::take) {
+            Some(Value::Object(granted)) => granted,
+            _ => Map::new(),
+        },
     };
     match &installation.suspended_at {
         None => Ok(installation),

@@ -14,7 +14,7 @@ use crate::http::client::{Call, Client, LONGEST_WAIT, Limits, Verdict};
 use crate::http::url::Url;
 use crate::http::{Method, Request, Response};
 use crate::secret::Secret;
-use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::fmt;
 use std::time::Duration;
 
@@ -160,6 +160,14 @@ impl GitHub<'_> {
 
     /// What may pass: faults on GitHub's side, and rate limits that end soon.
     fn judge(&self, response: &Response) -> Verdict {
+        match response.status {
+            ..300 => Verdict::Answer,
+            _ => self.judge_refusal(response),
+        }
+    }
+
+    #[inline(never)]
+    fn judge_refusal(&self, response: &Response) -> Verdict {
         let wait = match self.rate_limited(response) {
             Some(wait) if wait > LONGEST_WAIT => return Verdict::Answer,
             Some(wait) => Some(wait),
@@ -202,10 +210,14 @@ impl GitHub<'_> {
     }
 
     /// Reads a good answer.
-    pub(crate) fn read<T: DeserializeOwned>(&self, response: &Response) -> Result<T> {
-        serde_json::from_slice(&response.body).map_err(|_| {
-            Error::new(&problem::GITHUB_UNUSABLE, response.not_json()).at(self.api.to_string())
-        })
+    pub(crate) fn json(&self, response: &Response) -> Result<Value> {
+        response.json().ok_or_else(|| self.unusable(response))
+    }
+
+    /// What a good answer is that is not of the shape expected.
+    #[cold]
+    pub(crate) fn unusable(&self, response: &Response) -> Error {
+        Error::new(&problem::GITHUB_UNUSABLE, response.not_json()).at(self.api.to_string())
     }
 
     /// What a bad answer means. `not_found` is what a plain 404 means for this request.
@@ -240,9 +252,7 @@ impl GitHub<'_> {
         }
         // GitHub's refusals are JSON with a message; anything else did not come from its API.
         if message.is_empty() || status < 300 {
-            return Refused::Other(
-                Error::new(&problem::GITHUB_UNUSABLE, response.not_json()).at(self.api.to_string()),
-            );
+            return Refused::Other(self.unusable(response));
         }
         let says = |text: &str| message.contains(text);
         match status {
@@ -301,22 +311,10 @@ fn retry_after(response: &Response) -> Option<Duration> {
 
 /// GitHub's own words for what is wrong, with the details that some refusals carry.
 fn message(response: &Response) -> String {
-    let body: serde_json::Value = serde_json::from_slice(&response.body).unwrap_or_default();
-    let mut text = body
-        .get("message")
-        .and_then(serde_json::Value::as_str)
-        .unwrap_or_default()
-        .to_owned();
-    for error in body
-        .get("errors")
-        .and_then(serde_json::Value::as_array)
-        .into_iter()
-        .flatten()
-    {
-        let detail = error
-            .as_str()
-            .or_else(|| error.get("message").and_then(serde_json::Value::as_str));
-        if let Some(detail) = detail {
+    let body = response.json().unwrap_or_default();
+    let mut text = body["message"].as_str().unwrap_or_default().to_owned();
+    for error in body["errors"].as_array().into_iter().flatten() {
+        if let Some(detail) = error.as_str().or_else(|| error["message"].as_str()) {
             text.push_str("; ");
             text.push_str(detail);
         }

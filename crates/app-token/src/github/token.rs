@@ -7,7 +7,7 @@ use crate::http::{Method, Response};
 use crate::permissions::Permissions;
 use crate::scope::{InstallationId, Repositories};
 use crate::secret::Secret;
-use serde::Deserialize;
+use serde_json::{Map, Value};
 use std::time::Duration;
 
 /// A token, and what GitHub says it is good for.
@@ -18,31 +18,9 @@ pub struct Token {
     /// When it ends: an hour after the mint.
     pub expires_at: UnixTime,
     /// What was granted, as JSON with sorted names.
-    pub permissions: serde_json::Value,
+    pub permissions: Value,
     /// The repositories it reaches, where GitHub lists them.
     pub repositories: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct Answer {
-    token: Secret,
-    expires_at: String,
-    #[serde(default)]
-    permissions: serde_json::Map<String, serde_json::Value>,
-    #[serde(default)]
-    repositories: Vec<Repository>,
-}
-
-#[derive(Deserialize)]
-struct Repository {
-    #[serde(default)]
-    name: String,
-}
-
-impl<'de> Deserialize<'de> for Secret {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Self::new)
-    }
 }
 
 /// Trades the App's JWT for a token of this installation, narrowed as asked.
@@ -57,14 +35,17 @@ pub async fn mint(
     repositories: &Repositories,
     permissions: &Permissions,
 ) -> Result<Token, Refused> {
-    let mut body = serde_json::json!({ "permissions": permissions.to_json() });
-    match repositories {
-        Repositories::All => {}
-        Repositories::Names(names) => {
-            body["repositories"] = names.iter().map(|name| name.as_str()).collect()
-        }
-        Repositories::Ids(ids) => body["repository_ids"] = ids.iter().copied().collect(),
-    }
+    let mut body = Map::new();
+    body.insert("permissions".to_owned(), permissions.to_json());
+    let narrowed = match repositories {
+        Repositories::All => None,
+        Repositories::Names(names) => Some((
+            "repositories",
+            names.iter().map(|name| name.as_str()).collect(),
+        )),
+        Repositories::Ids(ids) => Some(("repository_ids", ids.iter().copied().collect())),
+    };
+    body.extend(narrowed.map(|(name, list)| (name.to_owned(), list)));
     let path = format!("/app/installations/{id}/access_tokens");
     let response = github
         .send(
@@ -72,7 +53,7 @@ pub async fn mint(
             Method::Post,
             &path,
             jwt,
-            Some(&body.to_string()),
+            Some(&Value::from(body).to_string()),
         )
         .await?;
     if response.status != 201 {
@@ -81,28 +62,39 @@ pub async fn mint(
     }
     match read(github, &response) {
         Ok(token) => Ok(token),
-        Err(error) => Err(give_up(github, &response, error).await.into()),
+        Err(error) => Err(Box::pin(give_up(github, &response, error)).await.into()),
     }
 }
 
+/// Where GitHub's answer holds the token.
+const FIELD: &str = "token";
+
 fn read(github: &GitHub<'_>, response: &Response) -> Result<Token> {
-    let answer: Answer = github.read(response)?;
-    if !is_sound(&answer.token) {
+    let mut answer = github.json(response)?;
+    let secret = Secret::moved_from(&mut answer, FIELD);
+    let secret = secret.ok_or_else(|| github.unusable(response))?;
+    if !is_sound(&secret) {
         return Err(Error::new(&problem::VALUE_MULTILINE, "the token").at(github.api.to_string()));
     }
-    let expires_at = UnixTime::from_rfc3339(&answer.expires_at).ok_or_else(|| {
-        let detail = format!("expires_at is {:?}", words(&answer.expires_at));
+    let end = answer["expires_at"].as_str();
+    let end = end.ok_or_else(|| github.unusable(response))?;
+    let expires_at = UnixTime::from_rfc3339(end).ok_or_else(|| {
+        let detail = format!("expires_at is {:?}", words(end));
         Error::new(&problem::GITHUB_UNUSABLE, detail).at(github.api.to_string())
     })?;
+    let permissions = match answer.get_mut("permissions").map(Value::take) {
+        Some(granted @ Value::Object(_)) => granted,
+        None => Map::new().into(),
+        Some(_) => return Err(github.unusable(response)),
+    };
+    let repositories = answer["repositories"].as_array();
+    let names = repositories.into_iter().flatten();
+    let names = names.filter_map(|repository| repository["name"].as_str());
     Ok(Token {
-        secret: answer.token,
+        secret,
         expires_at,
-        permissions: answer.permissions.into(),
-        repositories: answer
-            .repositories
-            .into_iter()
-            .map(|repository| repository.name)
-            .collect(),
+        permissions,
+        repositories: names.map(str::to_owned).collect(),
     })
 }
 
@@ -113,13 +105,9 @@ fn is_sound(token: &Secret) -> bool {
 
 /// Revokes the token in an answer that is otherwise of no use: nobody else ever will.
 async fn give_up(github: &GitHub<'_>, response: &Response, error: Error) -> Error {
-    #[derive(Deserialize)]
-    struct Rest {
-        token: Secret,
-    }
-    let token = match serde_json::from_slice(&response.body) {
-        Ok(Rest { token }) if is_sound(&token) => token,
-        _ => return error,
+    let mut answer = response.json().unwrap_or_default();
+    let Some(token) = Secret::moved_from(&mut answer, FIELD).filter(is_sound) else {
+        return error;
     };
     github.client.host.log.mask(token.expose());
     error.because(match revoke(github, &token).await {

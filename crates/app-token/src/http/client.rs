@@ -128,7 +128,7 @@ impl Client {
 
     /// Names every origin that will be asked, before the first request; the transport refuses all others,
     /// but for the proxies on the way to these.
-    pub fn permit(&self, origins: impl IntoIterator<Item = (Origin, bool)>) {
+    pub fn permit(&self, origins: Vec<(Origin, bool)>) {
         let mut permitted = Vec::new();
         for (origin, aws) in origins {
             permitted.extend(
@@ -180,7 +180,7 @@ impl Client {
         build: &dyn Fn() -> Result<Request>,
         judge: &dyn Fn(&Response) -> Verdict,
     ) -> Result<Response> {
-        let Call { what, limits, .. } = call;
+        let limits = call.limits;
         let mut deadline = (self.elapsed() + limits.per_call).min(limits.overall);
         let mut tried = 0;
         loop {
@@ -209,13 +209,7 @@ impl Client {
                 return outcome.map_err(|refusal| self.error(call, refusal, tried));
             }
             deadline = until;
-            self.host.log.info(&format!(
-                "{what}: {}; try {} of {} in {:.1} s",
-                words(&why),
-                tried + 1,
-                limits.tries,
-                pause.as_secs_f64(),
-            ));
+            self.tell_again(call, &why, tried, pause);
             self.host.clock.sleep(pause).await;
         }
     }
@@ -230,14 +224,8 @@ impl Client {
         let mut redirects = 0;
         loop {
             let response = self.once(call, &request, deadline).await?;
-            let moved = matches!(response.status, 301 | 302 | 307 | 308);
-            let target = response
-                .header("location")
-                .and_then(|to| same_origin(&request.url, to));
-            match target {
-                Some(url)
-                    if moved && request.method == Method::Get && redirects < MOST_REDIRECTS =>
-                {
+            match new_place(&request, &response) {
+                Some(url) if redirects < MOST_REDIRECTS => {
                     redirects += 1;
                     request.url = url;
                 }
@@ -265,7 +253,7 @@ impl Client {
             Either::Left((outcome, _)) => outcome,
             Either::Right(_) => Err(Fault {
                 kind: FaultKind::Timeout,
-                words: format!("no answer within {:.0} s", allowed.as_secs_f64().ceil()),
+                words: no_answer(allowed),
             }),
         };
         if self.host.log.debugging() {
@@ -275,6 +263,21 @@ impl Client {
             fault,
             origin: request.url.origin.clone(),
         })
+    }
+
+    /// The line for another try.
+    #[inline(never)]
+    fn tell_again(&self, call: Call, why: &str, tried: u32, pause: Duration) {
+        let tenths = milliseconds(pause + Duration::from_millis(50)) / 100;
+        self.host.log.info(&format!(
+            "{}: {}; try {} of {} in {}.{} s",
+            call.what,
+            words(why),
+            tried + 1,
+            call.limits.tries,
+            tenths / 10,
+            tenths % 10,
+        ));
     }
 
     /// The line for the debug log.
@@ -299,6 +302,7 @@ impl Client {
         ));
     }
 
+    #[inline(never)]
     fn pause(&self, tried: u32) -> Duration {
         let mut byte = [0];
         self.host.random.fill(&mut byte);
@@ -306,6 +310,7 @@ impl Client {
         full.mul_f64(0.5 + f64::from(byte[0]) / 510.0)
     }
 
+    #[inline(never)]
     fn error(&self, call: Call, refusal: Refusal, tried: u32) -> Error {
         let Refusal { fault, origin } = refusal;
         let kind: &'static Problem = match fault.kind {
@@ -359,7 +364,23 @@ fn timed_out(response: &Response) -> Option<Verdict> {
     })
 }
 
+#[inline(never)]
+fn no_answer(allowed: Duration) -> String {
+    let seconds = milliseconds(allowed).div_ceil(1000);
+    format!("no answer within {seconds} s")
+}
+
+/// Where the answer says that it is to be had, if that may be followed.
+fn new_place(request: &Request, response: &Response) -> Option<Url> {
+    let moved = matches!(response.status, 301 | 302 | 307 | 308);
+    if !moved || request.method != Method::Get {
+        return None;
+    }
+    same_origin(&request.url, response.header("location")?)
+}
+
 /// Where a redirect leads, if it stays at the origin.
+#[inline(never)]
 fn same_origin(from: &Url, location: &str) -> Option<Url> {
     let to = if location.starts_with('/') && !location.starts_with("//") {
         Url::parse(&format!("{}{location}", from.origin))

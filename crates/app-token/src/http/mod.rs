@@ -116,6 +116,12 @@ impl Response {
             .map(|(_, value)| value.as_str())
     }
 
+    /// The body as JSON, if it is. Its fields are looked up by name: a type for each answer would have the
+    /// module hold a parser for each, compiled anew in every job.
+    pub fn json(&self) -> Option<serde_json::Value> {
+        serde_json::from_slice(&self.body).ok()
+    }
+
     /// The body as text; bytes that are no UTF-8 are replaced.
     pub fn text(&self) -> std::borrow::Cow<'_, str> {
         String::from_utf8_lossy(&self.body)

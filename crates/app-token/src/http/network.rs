@@ -10,7 +10,7 @@ use super::{Proxy, Route};
 use crate::error::{Error, Result, problem, words};
 use crate::host::{Env, FileError, Files, Log};
 use crate::secret::Secret;
-use base64::Engine;
+use base64ct::{Base64, Encoding};
 
 /// The routes of this machine, read once.
 #[derive(Debug, Default)]
@@ -163,6 +163,7 @@ impl Bits {
 
 /// A file of certificates must be there and hold one: a wrong path would otherwise show as a refused
 /// certificate, far from its cause.
+#[inline(never)]
 fn check_ca(name: &str, path: String, files: &dyn Files) -> Result<String> {
     let unusable = |why: String| Err(Error::new(&problem::CA_BUNDLE_UNREADABLE, why).at(name));
     match files.read(&path) {
@@ -172,6 +173,7 @@ fn check_ca(name: &str, path: String, files: &dyn Files) -> Result<String> {
     }
 }
 
+#[inline(never)]
 fn parse_exception(entry: &str) -> Option<Exception> {
     if entry == "*" {
         return Some(Exception::Everything);
@@ -192,6 +194,7 @@ fn parse_exception(entry: &str) -> Option<Exception> {
     Some(Exception::Domain(host, port))
 }
 
+#[inline(never)]
 fn parse_proxy(name: &str, value: &str, log: &dyn Log) -> Result<Proxy> {
     let malformed = |reason: &str| Error::new(&problem::PROXY_INVALID, reason).at(name);
     let (scheme, rest) = value.split_once("://").unwrap_or(("http", value));
@@ -210,7 +213,7 @@ fn parse_proxy(name: &str, value: &str, log: &dyn Log) -> Result<Proxy> {
             log.mask(text);
         }
         let pair = Secret::new(format!("{user}:{password}"));
-        let encoded = Secret::new(base64::engine::general_purpose::STANDARD.encode(pair.expose()));
+        let encoded = Secret::new(Base64::encode_string(pair.expose().as_bytes()));
         log.mask(encoded.expose());
         Secret::new(format!("Basic {}", encoded.expose()))
     });

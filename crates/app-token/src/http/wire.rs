@@ -363,6 +363,7 @@ impl Decoder {
     }
 
     /// Moves whole chunks into the body. Says whether the last one is there, with its trailer.
+    #[inline(never)]
     fn unchunk(&mut self) -> Result<bool, Fault> {
         loop {
             let (start, length) = match httparse::parse_chunk_size(&self.buffer) {
@@ -419,6 +420,7 @@ fn too_large() -> Fault {
     }
 }
 
+#[inline(never)]
 fn parse_head(bytes: &[u8], bodiless: bool) -> Result<Option<(usize, Head)>, Fault> {
     let mut fields = [httparse::EMPTY_HEADER; FIELD_LIMIT];
     let mut parsed = httparse::Response::new(&mut fields);

@@ -8,7 +8,6 @@ mod table;
 pub use table::PERMISSIONS;
 
 use crate::error::{Error, Result, problem, words};
-use std::collections::BTreeMap;
 use std::fmt;
 
 /// How much of a permission. Each level includes the ones before it.
@@ -61,9 +60,9 @@ impl Permission {
     }
 }
 
-/// The permissions that are asked for: at least one.
+/// The permissions that are asked for: at least one, each once, by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Permissions(BTreeMap<String, Level>);
+pub struct Permissions(Vec<(String, Level)>);
 
 impl Permissions {
     /// Reads pairs of name and level. Names are taken with hyphens or underscores, in any case; pairs
@@ -75,7 +74,7 @@ impl Permissions {
     pub fn parse<'a>(
         pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<(Self, Vec<String>)> {
-        let mut permissions = BTreeMap::new();
+        let mut permissions: Vec<(String, Level)> = Vec::new();
         let mut warnings = Vec::new();
         for (name, level) in pairs {
             if level.trim().is_empty() {
@@ -118,7 +117,10 @@ impl Permissions {
                     "The permission {name} is not in the list that this version knows; GitHub will be asked for it all the same.{guess}"
                 ));
             }
-            permissions.insert(name, level);
+            match permissions.binary_search_by(|(known, _)| known.as_str().cmp(&name)) {
+                Ok(at) => permissions[at].1 = level,
+                Err(at) => permissions.insert(at, (name, level)),
+            }
         }
         if permissions.is_empty() {
             return Err(Error::new(&problem::PERMISSIONS_MISSING, ""));
@@ -140,9 +142,9 @@ impl Permissions {
     }
 
     /// What `granted` lacks of them, each with what is granted instead: `contents: write (granted: read)`.
-    pub fn lacking(&self, granted: &BTreeMap<String, String>) -> Vec<String> {
+    pub fn lacking(&self, granted: &serde_json::Map<String, serde_json::Value>) -> Vec<String> {
         let lacks = |(name, level): (&str, Level)| {
-            let have = granted.get(name).map(String::as_str);
+            let have = granted.get(name).and_then(|level| level.as_str());
             let enough = have
                 .and_then(Level::parse)
                 .is_some_and(|have| have >= level);
@@ -285,7 +287,12 @@ mod tests {
         let granted = [("contents", "read"), ("metadata", "write")]
             .map(|(n, l)| (n.to_owned(), l.to_owned()));
         assert_eq!(
-            permissions.lacking(&granted.into()),
+            permissions.lacking(
+                &granted
+                    .into_iter()
+                    .map(|(name, level)| (name, level.into()))
+                    .collect()
+            ),
             [
                 "contents: write (granted: read)",
                 "issues: read (granted: nothing)"

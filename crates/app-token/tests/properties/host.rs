@@ -40,6 +40,7 @@ impl From<Answer> for Response {
 #[derive(Default)]
 pub struct World {
     answers: RefCell<VecDeque<Answer>>,
+    said: String,
     elapsed: Cell<Duration>,
     /// What files there are.
     pub files: RefCell<BTreeMap<String, String>>,
@@ -53,10 +54,24 @@ pub struct World {
 
 /// A world in which the network gives these answers, then breaks.
 pub fn world(answers: impl IntoIterator<Item = Answer>) -> Rc<World> {
+    let answers: VecDeque<Answer> = answers.into_iter().collect();
+    let said = answers
+        .iter()
+        .map(|answer| format!("{answer:?} {}", String::from_utf8_lossy(&answer.body)));
     Rc::new(World {
-        answers: RefCell::new(answers.into_iter().collect()),
+        said: said.collect(),
+        answers: RefCell::new(answers),
         ..World::default()
     })
+}
+
+impl World {
+    /// Whether `secret` was told, other than by a server that said it itself: what was masked is taken
+    /// out of the log, which is not the business of whoever tells it.
+    pub fn gave_away(&self, secret: &str) -> bool {
+        let told = self.told.borrow();
+        !self.said.contains(secret) && told.iter().any(|line| line.contains(secret))
+    }
 }
 
 /// The library's view of a world.

@@ -191,12 +191,12 @@ pub fn permissions(pairs: &[(String, String)]) {
         .collect();
     let again = again.iter().map(|(name, level)| (name.as_str(), *level));
     assert_eq!(Permissions::parse(again).unwrap().0, parsed);
-    let granted: BTreeMap<String, String> = parsed
+    let granted = parsed
         .iter()
-        .map(|(name, level)| (name.to_owned(), level.as_str().to_owned()))
+        .map(|(name, level)| (name.to_owned(), level.as_str().into()))
         .collect();
     assert!(parsed.lacking(&granted).is_empty());
-    assert_eq!(parsed.lacking(&BTreeMap::new()).len(), count);
+    assert_eq!(parsed.lacking(&Default::default()).len(), count);
 }
 
 /// A guess at a misspelt permission is one that exists.
@@ -428,11 +428,9 @@ fn with_github<T>(answers: Vec<Answer>, call: impl AsyncFnOnce(&GitHub<'_>) -> T
     };
     let outcome = block_on(call(&github));
     for line in world.told.borrow().iter() {
-        assert!(
-            !line.contains(JWT) && !line.chars().any(char::is_control),
-            "{line:?}"
-        );
+        assert!(!line.chars().any(char::is_control), "{line:?}");
     }
+    assert!(!world.gave_away(JWT));
     for url in world.sent.borrow().iter() {
         assert!(
             url.starts_with("https://api.github.com/"),
@@ -450,7 +448,8 @@ pub fn look_up(answers: Vec<Answer>) -> Result<Installation, Error> {
     let account = Account::Owner(Owner::parse("octocat").unwrap());
     let jwt = Secret::from(JWT);
     let found = with_github(answers, async |github| {
-        installation::look_up(github, &jwt, &account).await
+        let found = installation::look_up(github, &jwt, &account).await;
+        found.inspect_err(|refused| github.client.host.log.info(&refused.to_string()))
     });
     found.map_err(refused)
 }
@@ -461,7 +460,8 @@ pub fn mint(answers: Vec<Answer>) -> Result<Token, Error> {
     let jwt = Secret::from(JWT);
     let id = app_token::scope::InstallationId::from_number(1);
     let minted = with_github(answers, async |github| {
-        token::mint(github, &jwt, id, &Repositories::All, &permissions).await
+        let minted = token::mint(github, &jwt, id, &Repositories::All, &permissions).await;
+        minted.inspect_err(|refused| github.client.host.log.info(&refused.to_string()))
     });
     if let Ok(token) = &minted {
         let text = token.secret.expose();
@@ -497,7 +497,6 @@ fn refused(refused: Refused) -> Error {
     }
     let error = Error::from(refused);
     clear(&error);
-    assert!(!error.report().contains(JWT));
     error
 }
 
@@ -526,8 +525,8 @@ pub fn kms(answers: Vec<Answer>) -> Result<Vec<u8>, Error> {
     ));
     for line in world.told.borrow().iter() {
         assert!(!line.chars().any(char::is_control), "{line:?}");
-        assert!(!line.contains(credentials.secret_access_key.expose()));
     }
+    assert!(!world.gave_away(credentials.secret_access_key.expose()));
     for url in world.sent.borrow().iter() {
         assert_eq!(url, "https://kms.eu-central-1.amazonaws.com/");
     }
@@ -615,13 +614,11 @@ fn credentials(
         Err(error) => Err(error),
     };
     for line in world.told.borrow().iter() {
-        for secret in [BEARER, ID_TOKEN] {
-            assert!(
-                !line.contains(secret) && !line.chars().any(char::is_control),
-                "{line:?}"
-            );
-        }
+        assert!(!line.chars().any(char::is_control), "{line:?}");
+        let masked = world.masks.borrow().iter().any(|mask| mask == ID_TOKEN);
+        assert!(masked || !line.contains(ID_TOKEN), "{line:?}");
     }
+    assert!(!world.gave_away(BEARER));
     match &loaded {
         Ok(credentials) => {
             let masks = world.masks.borrow();

@@ -5,7 +5,7 @@
 
 use app_token::error::Error;
 use app_token::host::Log;
-use app_token::secret::redact;
+use app_token::secret::Redactor;
 use std::cell::{Cell, RefCell};
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -96,7 +96,7 @@ pub struct Console {
     level: Level,
     coloured: bool,
     terminal: bool,
-    masks: RefCell<Vec<String>>,
+    masks: RefCell<Redactor>,
     task: RefCell<Option<Task>>,
     drawn: Cell<bool>,
 }
@@ -165,7 +165,7 @@ impl Console {
 
     /// Everything masked is replaced.
     pub fn redacted(&self, text: &str) -> String {
-        redact(text, self.masks.borrow().iter().map(String::as_str))
+        self.masks.borrow().redact(text)
     }
 
     /// From now on this is what is being done; `None` for nothing. It shows when it takes long.
@@ -237,12 +237,7 @@ impl Log for Console {
     }
 
     fn mask(&self, value: &str) {
-        let mut masks = self.masks.borrow_mut();
-        if !value.is_empty() && !masks.iter().any(|mask| mask == value) {
-            masks.push(value.to_owned());
-            // A value that contains another one goes first, so that no part of it is left.
-            masks.sort_by_key(|mask| std::cmp::Reverse(mask.len()));
-        }
+        self.masks.borrow_mut().add(value);
     }
 }
 

@@ -6,19 +6,6 @@ use crate::error::{Result, words};
 use crate::http::client::{Client, Verdict};
 use crate::http::{Request, Response};
 use crate::secret::Secret;
-use serde::Deserialize;
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Answer {
-    /// The instance's metadata say `Success` here, or what is wrong.
-    code: Option<String>,
-    message: Option<String>,
-    access_key_id: Option<String>,
-    secret_access_key: Option<String>,
-    token: Option<String>,
-    expiration: Option<String>,
-}
 
 /// The credentials in an answer.
 ///
@@ -28,16 +15,20 @@ pub(super) fn read(client: &Client, response: &Response, place: &str) -> Result<
     if response.status != 200 {
         return Err(broken(place, refusal(response)));
     }
-    let answer: Answer = serde_json::from_slice(&response.body)
-        .map_err(|_| broken(place, format!("{}, not the JSON expected", response.seen())))?;
+    let mut answer = response.json().unwrap_or_default();
+    if !answer.is_object() {
+        let seen = response.seen();
+        return Err(broken(place, format!("{seen}, not the JSON expected")));
+    }
     let parts = Parts {
-        access_key_id: answer.access_key_id,
-        secret_access_key: answer.secret_access_key.map(Secret::new),
-        session_token: answer.token.map(Secret::new),
-        expiration: answer.expiration,
+        access_key_id: answer["AccessKeyId"].as_str().map(str::to_owned),
+        secret_access_key: Secret::moved_from(&mut answer, "SecretAccessKey"),
+        session_token: Secret::moved_from(&mut answer, "Token"),
+        expiration: answer["Expiration"].as_str().map(str::to_owned),
     };
-    if let Some(code) = answer.code.filter(|code| code != "Success") {
-        let message = answer.message.unwrap_or_default();
+    // The instance's metadata say `Success` here, or what is wrong.
+    if let Some(code) = answer["Code"].as_str().filter(|code| *code != "Success") {
+        let message = answer["Message"].as_str().unwrap_or_default();
         return Err(broken(place, words(&format!("{code}: {message}"))));
     }
     parts

@@ -67,7 +67,8 @@ impl Source {
     pub fn choose(client: &Client, wanted: &Wanted<'_>) -> Result<Self> {
         let host = &client.host;
         let (env, region) = (&*host.env, wanted.region.as_ref());
-        if let Some(role) = role::Role::configured(host, wanted)? {
+        if !wanted.role_to_assume.trim().is_empty() {
+            let role = role::Role::wanted(host, wanted)?;
             return Ok(Self::Role(Box::new(role)));
         }
         if let Some(credentials) = environment::read(env)? {
@@ -101,7 +102,7 @@ impl Source {
     /// Every origin that is asked for them, and whether it is one of AWS's.
     pub fn origins(&self) -> Vec<(Origin, bool)> {
         match self {
-            Self::Role(role) => role.origins().to_vec(),
+            Self::Role(role) => role.origins(),
             Self::Environment(_) => Vec::new(),
             Self::WebIdentity(identity) => vec![identity.origin()],
             Self::Profile(profile) => profile.origins(),

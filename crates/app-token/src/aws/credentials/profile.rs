@@ -109,6 +109,7 @@ impl Profile {
         !matches!(self.base, Base::Keys(_)) || !self.roles.is_empty()
     }
 
+    #[inline(never)]
     pub(super) fn origins(&self) -> Vec<(Origin, bool)> {
         let base = match &self.base {
             Base::Keys(_) => None,

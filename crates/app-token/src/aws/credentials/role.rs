@@ -12,9 +12,7 @@ use crate::http::client::{Call, Client, HEDGE, Limits, Verdict};
 use crate::http::url::{Origin, Url, encode};
 use crate::http::{Method, Request, Response};
 use crate::secret::Secret;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Deserialize;
+use base64ct::{Base64UrlUnpadded, Encoding};
 use std::fmt;
 
 /// The audience that AWS's instructions for GitHub have the identity provider list. It serves in every
@@ -37,17 +35,14 @@ pub struct Role {
 }
 
 impl Role {
-    /// The role, if one is wanted.
+    /// The role that `role-to-assume` names.
     ///
     /// # Errors
     /// [`problem::ROLE_INVALID`], [`problem::OIDC_UNAVAILABLE`],
     /// [`problem::CREDENTIALS_SOURCE_BROKEN`], [`problem::REGION_MISSING`],
     /// [`problem::ENDPOINT_INVALID`].
     #[inline(never)] // compiled only where it is the source; see docs/architecture.md
-    pub(super) fn configured(host: &Host, wanted: &Wanted<'_>) -> Result<Option<Self>> {
-        if wanted.role_to_assume.trim().is_empty() {
-            return Ok(None);
-        }
+    pub(super) fn wanted(host: &Host, wanted: &Wanted<'_>) -> Result<Self> {
         let env = &*host.env;
         let invalid = |why| Error::new(&problem::ROLE_INVALID, why).at("role-to-assume");
         let role = RoleArn::parse(wanted.role_to_assume).map_err(invalid)?;
@@ -94,7 +89,7 @@ impl Role {
             "" => AUDIENCE,
             audience => audience,
         };
-        Ok(Some(Self {
+        Ok(Self {
             session: RoleSession {
                 role,
                 name: sts::session_name(env),
@@ -105,9 +100,10 @@ impl Role {
             endpoint,
             bearer,
             audience: audience.to_owned(),
-        }))
+        })
     }
 
+    #[inline(never)]
     pub(super) fn origins(&self) -> Vec<(Origin, bool)> {
         let sts = self.sts.iter().map(Sts::origin);
         [(self.endpoint.origin.clone(), false)]
@@ -188,9 +184,13 @@ impl Role {
         if response.status != 200 {
             return Err(refused(told(&response)));
         }
-        let answer: Answer = serde_json::from_slice(&response.body)
-            .map_err(|_| refused(format!("{}, not the JSON expected", response.seen())))?;
-        let token = Secret::new(answer.value);
+        let mut answer = response.json().unwrap_or_default();
+        let Some(token) = Secret::moved_from(&mut answer, "value") else {
+            return Err(refused(format!(
+                "{}, not the JSON expected",
+                response.seen()
+            )));
+        };
         client.host.log.mask(token.expose());
         if !is_sound(token.expose()) {
             return Err(refused("its token is malformed".to_owned()));
@@ -217,11 +217,6 @@ impl fmt::Display for Role {
     }
 }
 
-#[derive(Deserialize)]
-struct Answer {
-    value: String,
-}
-
 fn judge(response: &Response) -> Verdict {
     if response.status >= 500 || response.status == 429 {
         return Verdict::Passing {
@@ -234,20 +229,16 @@ fn judge(response: &Response) -> Verdict {
 
 /// What the endpoint says about a failure: its `message`, where there is one.
 fn told(response: &Response) -> String {
-    #[derive(Deserialize)]
-    struct Failure {
-        message: String,
-    }
-    match serde_json::from_slice::<Failure>(&response.body) {
-        Ok(failure) => format!("{}: {}", response.status, words(&failure.message)),
-        Err(_) => response.seen(),
+    match response.json().unwrap_or_default()["message"].as_str() {
+        Some(message) => format!("{}: {}", response.status, words(message)),
+        None => response.seen(),
     }
 }
 
 /// The claims that trust policies speak of. They are no secret; the signature, which is, stays out.
 fn claims(token: &Secret) -> Option<String> {
     let payload = token.expose().split('.').nth(1)?;
-    let payload = URL_SAFE_NO_PAD.decode(payload).ok()?;
+    let payload = Base64UrlUnpadded::decode_vec(payload).ok()?;
     let payload: serde_json::Value = serde_json::from_slice(&payload).ok()?;
     let claims: Vec<String> = ["sub", "aud", "repository_id", "job_workflow_ref"]
         .iter()
@@ -288,7 +279,10 @@ mod tests {
 
     /// A token of these claims.
     fn jwt(claims: &str) -> String {
-        format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims))
+        format!(
+            "e30.{}.c2ln",
+            Base64UrlUnpadded::encode_string(claims.as_bytes())
+        )
     }
 
     fn token(jwt: &str) -> Response {
