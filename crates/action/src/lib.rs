@@ -17,3 +17,5 @@ pub mod run;
 
 #[cfg(target_arch = "wasm32")]
 mod abi;
+#[cfg(target_arch = "wasm32")]
+mod heap;
