@@ -3,19 +3,21 @@
 const fs = require('node:fs');
 const path = require('node:path');
 
-// The variables that the module may see.
-const VISIBLE = new RegExp(`^(?:${[
-  'INPUT_.*', 'STATE_.*', 'RUNNER_DEBUG',
-  'GITHUB_(?:API_URL|OUTPUT|STATE|REPOSITORY|RUN_ID|RUN_ATTEMPT)',
-  'ACTIONS_ID_TOKEN_REQUEST_(?:URL|TOKEN)',
-  'AWS_(?:ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|REGION|DEFAULT_REGION)',
-  'AWS_(?:PROFILE|CONFIG_FILE|SHARED_CREDENTIALS_FILE|ROLE_ARN|ROLE_SESSION_NAME|WEB_IDENTITY_TOKEN_FILE)',
-  'AWS_CONTAINER_(?:CREDENTIALS_RELATIVE_URI|CREDENTIALS_FULL_URI|AUTHORIZATION_TOKEN|AUTHORIZATION_TOKEN_FILE)',
-  'AWS_EC2_METADATA_(?:DISABLED|SERVICE_ENDPOINT|SERVICE_ENDPOINT_MODE)',
-  'AWS_(?:ENDPOINT_URL|ENDPOINT_URL_KMS|ENDPOINT_URL_STS|IGNORE_CONFIGURED_ENDPOINT_URLS)',
-  'AWS_(?:USE_FIPS_ENDPOINT|USE_DUALSTACK_ENDPOINT|CA_BUNDLE)', 'SSL_CERT_FILE', 'NODE_EXTRA_CA_CERTS',
-  'HOME', 'USERPROFILE', '[Hh][Tt][Tt][Pp][Ss]?_[Pp][Rr][Oo][Xx][Yy]', '[Nn][Oo]_[Pp][Rr][Oo][Xx][Yy]',
-].join('|')})$`);
+// The variables that the module may see, beside the step's inputs and its state.
+const VISIBLE = new Set(`
+  RUNNER_DEBUG GITHUB_API_URL GITHUB_OUTPUT GITHUB_STATE GITHUB_REPOSITORY GITHUB_RUN_ID GITHUB_RUN_ATTEMPT
+  ACTIONS_ID_TOKEN_REQUEST_URL ACTIONS_ID_TOKEN_REQUEST_TOKEN
+  AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_REGION AWS_DEFAULT_REGION
+  AWS_PROFILE AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE
+  AWS_ROLE_ARN AWS_ROLE_SESSION_NAME AWS_WEB_IDENTITY_TOKEN_FILE
+  AWS_CONTAINER_CREDENTIALS_RELATIVE_URI AWS_CONTAINER_CREDENTIALS_FULL_URI
+  AWS_CONTAINER_AUTHORIZATION_TOKEN AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE
+  AWS_EC2_METADATA_DISABLED AWS_EC2_METADATA_SERVICE_ENDPOINT AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE
+  AWS_ENDPOINT_URL AWS_ENDPOINT_URL_KMS AWS_ENDPOINT_URL_STS AWS_IGNORE_CONFIGURED_ENDPOINT_URLS
+  AWS_USE_FIPS_ENDPOINT AWS_USE_DUALSTACK_ENDPOINT
+  AWS_CA_BUNDLE SSL_CERT_FILE NODE_EXTRA_CA_CERTS HOME USERPROFILE
+  HTTPS_PROXY https_proxy HTTP_PROXY http_proxy NO_PROXY no_proxy
+`.split(/\s+/));
 
 const GRACE = 5000; // milliseconds
 
@@ -30,6 +32,10 @@ module.exports = (phase) => {
 
   const bytes = (at, length) => Buffer.from(module.memory.buffer, at, length);
   const text = (at, length) => bytes(at, length).toString();
+  const hop = (at, length) => {
+    const [host, port, tls, ...ca] = text(at, length).split('\0');
+    return { host, port, tls, ca };
+  };
   const put = (id, value) => { answers.set(id, Buffer.from(value)); return answers.get(id).length; };
   const coded = (code, message) => Object.assign(new Error(message), { code });
 
@@ -44,12 +50,13 @@ module.exports = (phase) => {
   };
   const fail = (id, { code, message }) => wake(id, `${code}\n${message || code}`, 1);
 
-  // Node's own certificates and those in these files. Read and parsed once: there are many.
-  const trusting = (tls, files) => {
+  // What to trust: Node's own certificates and those in these files. Parsed once: there are many.
+  const trusting = (files) => {
     const name = files.join(', ');
-    if (files.length && !contexts.has(name)) {
+    if (!contexts.has(name)) {
+      const tls = require('node:tls');
       try {
-        const ca = [...tls.rootCertificates, ...files.map((file) => fs.readFileSync(file, 'utf8'))];
+        const ca = files.length ? [...tls.rootCertificates, ...files.map((file) => fs.readFileSync(file, 'utf8'))] : undefined;
         contexts.set(name, tls.createSecureContext({ ca }));
       } catch (error) { throw coded('APP_CA', `${name}: ${error.message}`); }
     }
@@ -65,37 +72,50 @@ module.exports = (phase) => {
     else wake(id, '');
   };
 
-  // Opens stream `number`, over another socket if there is one, and wakes `id`.
-  const begin = (id, number, hop, over) => {
-    running.set(id, () => {});
+  // Keeps what comes in on `socket` as stream `number`, and fails `id` when it comes to nothing.
+  const hold = (id, number, socket) => {
+    const stream = { socket, chunks: [], waiting: 0 };
+    streams.set(number, stream);
+    socket.on('error', (error) => { stream.error = error; fail(id, error); deliver(stream); });
+    socket.on('close', () => {
+      fail(id, coded('ECONNRESET', 'the connection was closed before it stood'));
+      stream.ended = true;
+      deliver(stream);
+    });
+    return socket;
+  };
+
+  // Speaks TLS over a socket that is connected.
+  const secure = (id, number, { host: name, ca }, socket) => {
     try {
-      if (!permitted?.has(`${hop.host} ${hop.port}`)) {
-        throw coded('APP_FORBIDDEN', `${hop.host}:${hop.port} was not named beforehand`);
-      }
-      const net = require('node:net');
-      const to = { host: hop.host, port: hop.port, noDelay: true };
-      let socket;
-      if (hop.secure) {
-        const tls = require('node:tls');
-        const servername = net.isIP(hop.host) ? undefined : hop.host;
-        const secureContext = trusting(tls, hop.ca);
-        socket = tls.connect({ ...to, socket: over, servername, secureContext, rejectUnauthorized: true, ALPNProtocols: ['http/1.1'] });
-      } else socket = net.connect(to);
-      const stream = { socket, chunks: [], waiting: 0 };
-      streams.set(number, stream);
-      socket.once(hop.secure ? 'secureConnect' : 'connect', () => wake(id, ''));
-      socket.on('error', (error) => { stream.error = error; fail(id, error); deliver(stream); });
-      socket.on('close', () => {
-        fail(id, coded('ECONNRESET', 'the connection was closed before it stood'));
-        stream.ended = true;
-        deliver(stream);
-      });
-    } catch (error) { fail(id, error); }
+      const servername = require('node:net').isIP(name) ? undefined : name;
+      const secureContext = trusting(ca);
+      socket.removeAllListeners('data').removeAllListeners('end').removeAllListeners('close');
+      hold(id, number, require('node:tls').connect({
+        socket, servername, secureContext, rejectUnauthorized: true, ALPNProtocols: ['http/1.1'],
+      })).once('secureConnect', () => wake(id, ''));
+    } catch (error) { socket.destroy(); fail(id, error); }
+  };
+
+  const open = (id, to) => {
+    running.set(id, () => {});
+    if (!permitted?.has(`${to.host} ${to.port}`)) {
+      fail(id, coded('APP_FORBIDDEN', `${to.host}:${to.port} was not named beforehand`));
+      return;
+    }
+    const net = require('node:net');
+    const socket = hold(id, id, net.connect({ host: to.host, port: to.port, noDelay: true }));
+    socket.once('connect', () => { if (to.tls) secure(id, id, to, socket); else wake(id, ''); });
+    if (!to.tls) return;
+    // TLS takes up to 25 ms to get ready, which pass while the connection comes about. What fails here
+    // fails again, and is told, when it is needed.
+    const prepare = () => { try { trusting(to.ca); } catch {} };
+    if (net.isIP(to.host)) prepare(); else socket.once('lookup', () => setImmediate(prepare));
   };
 
   const host = {
     now: () => Date.now(),
-    monotonic: () => performance.now(),
+    monotonic: () => Number(process.hrtime.bigint()) / 1e6,
     random: (at, length) => {
       // The kernel's own source costs nothing to load; Windows has it behind node:crypto alone.
       try {
@@ -122,11 +142,10 @@ module.exports = (phase) => {
       if (permitted) throw new Error('what may be reached is named already');
       permitted = new Set(text(at, length).split('\n'));
     },
-    open: (id, at, length) => begin(id, id, JSON.parse(text(at, length))),
+    open: (id, at, length) => open(id, hop(at, length)),
     secure: (id, number, at, length) => {
-      const { socket } = streams.get(number);
-      socket.removeAllListeners('data').removeAllListeners('end').removeAllListeners('close');
-      begin(id, number, JSON.parse(text(at, length)), socket);
+      running.set(id, () => {});
+      secure(id, number, hop(at, length), streams.get(number).socket);
     },
     write: (number, at, length) => { streams.get(number)?.socket.write(Buffer.from(bytes(at, length))); },
     receive: (id, number) => {
@@ -168,9 +187,10 @@ module.exports = (phase) => {
   guard(() => {
     const wasm = new WebAssembly.Module(fs.readFileSync(path.join(__dirname, 'app_token.wasm')));
     module = new WebAssembly.Instance(wasm, { host }).exports;
-    const environment = Object.fromEntries(Object.entries(process.env)
-      .filter(([name, value]) => value && VISIBLE.test(name))
-      .map(([name, value]) => [name, value.toWellFormed()]));
-    module.start(phase, put(0, JSON.stringify(environment)));
+    let environment = '';
+    for (const name in process.env) {
+      if (/^(?:INPUT|STATE)_/.test(name) || VISIBLE.has(name)) environment += `${name}=${process.env[name]}\0`;
+    }
+    module.start(phase, put(0, environment));
   });
 };

@@ -13,13 +13,12 @@ use crate::commands::Commands;
 use crate::inputs::Variables;
 use crate::run::{Phase, run};
 use app_token::clock::{Clock, UnixTime};
-use app_token::host::{FileError, Files, Host, Log, Random};
+use app_token::host::{FileError, Files, Host, Random};
 use app_token::http::url::Origin;
 use app_token::http::wire::{Hop, Sockets, Stream, Wire};
 use app_token::http::{Fault, FaultKind};
 use futures_util::future::LocalBoxFuture;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -44,7 +43,7 @@ mod host {
         pub fn append(path: *const u8, path_length: usize, text: *const u8, length: usize) -> i32;
         /// Names the hosts and ports, one pair a line, that may be reached; a second call is refused.
         pub fn permit(origins: *const u8, length: usize);
-        /// Opens a stream, described as JSON, and wakes `id`, which stands for the stream from then on.
+        /// Opens a stream to a [`Hop`] that is [described](describe), and wakes `id`, which stands for the stream from then on.
         pub fn open(id: u32, hop: *const u8, length: usize);
         /// Speaks TLS on the stream from here on, and wakes `id`.
         pub fn secure(id: u32, stream: u32, hop: *const u8, length: usize);
@@ -66,37 +65,41 @@ mod host {
 }
 
 thread_local! {
-    static TASK: RefCell<Option<LocalBoxFuture<'static, i32>>> = const { RefCell::new(None) };
-    static WAITING: RefCell<BTreeMap<u32, Slot>> = const { RefCell::new(BTreeMap::new()) };
+    static TASK: RefCell<Option<LocalBoxFuture<'static, ()>>> = const { RefCell::new(None) };
+    /// Never more than a few.
+    static WAITING: RefCell<Vec<Slot>> = const { RefCell::new(Vec::new()) };
     static LAST_ID: Cell<u32> = const { Cell::new(0) };
 }
 
 /// Something that the host was asked for.
-#[derive(Default)]
 struct Slot {
+    id: u32,
     answer: Option<Result<Zeroizing<Vec<u8>>, Fault>>,
     waker: Option<Waker>,
 }
 
-/// Starts a phase: 0 is main, 1 is post. `take(0)` copies the environment, as JSON, of this length.
+/// Starts a phase: 0 is main, 1 is post. `take(0)` copies the environment, of this length: `NAME=VALUE`
+/// and a NUL for each variable.
 #[unsafe(no_mangle)]
 pub extern "C" fn start(phase: u32, environment: usize) {
     let phase = if phase == 0 { Phase::Main } else { Phase::Post };
     std::panic::set_hook(Box::new(move |panic| report(phase, panic)));
-    let variables: Variables = serde_json::from_slice(&taken(0, environment)).unwrap_or_default();
-    let debug = variables
-        .get("RUNNER_DEBUG")
-        .is_some_and(|value| value == "1");
-    let log = Rc::new(Commands::new(print, debug));
+    let environment = taken(0, environment);
+    let variables = Rc::new(Variables::parse(&String::from_utf8_lossy(&environment)));
+    let log = Rc::new(Commands::new(print, variables.get("RUNNER_DEBUG") == "1"));
     let host = Host {
         transport: Rc::new(Wire::new(Node)),
         clock: Rc::new(Node),
-        env: Rc::new(variables.clone()),
+        env: variables.clone(),
         files: Rc::new(Node),
         random: Rc::new(Node),
-        log: log.clone() as Rc<dyn Log>,
+        log: log.clone(),
     };
-    let task = Box::pin(async move { run(phase, &variables, host, log).await });
+    let task = Box::pin(async move {
+        // Held until the process has ended, which closes the connections at no cost.
+        let _connections = host.transport.clone();
+        host::exit(run(phase, &variables, host, log).await);
+    });
     TASK.set(Some(task));
     poll();
 }
@@ -113,7 +116,7 @@ pub extern "C" fn wake(id: u32, length: usize, failed: u32) {
     };
     let waker = WAITING.with_borrow_mut(|waiting| {
         // Given up in the meantime: nobody is interested.
-        let slot = waiting.get_mut(&id)?;
+        let slot = waiting.iter_mut().find(|slot| slot.id == id)?;
         slot.answer = Some(answer);
         slot.waker.take()
     });
@@ -125,9 +128,12 @@ pub extern "C" fn wake(id: u32, length: usize, failed: u32) {
 
 fn poll() {
     let Some(mut task) = TASK.take() else { return };
-    match task.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(status) => host::exit(status),
-        Poll::Pending => TASK.set(Some(task)),
+    if task
+        .as_mut()
+        .poll(&mut Context::from_waker(Waker::noop()))
+        .is_pending()
+    {
+        TASK.set(Some(task));
     }
 }
 
@@ -166,7 +172,12 @@ impl Pending {
     fn new() -> Self {
         let id = LAST_ID.get() + 1;
         LAST_ID.set(id);
-        WAITING.with_borrow_mut(|waiting| waiting.insert(id, Slot::default()));
+        let slot = Slot {
+            id,
+            answer: None,
+            waker: None,
+        };
+        WAITING.with_borrow_mut(|waiting| waiting.push(slot));
         Self(id)
     }
 }
@@ -176,7 +187,10 @@ impl Future for Pending {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         WAITING.with_borrow_mut(|waiting| {
-            let slot = waiting.entry(self.0).or_default();
+            let slot = waiting.iter_mut().find(|slot| slot.id == self.0);
+            let Some(slot) = slot else {
+                return Poll::Pending;
+            };
             match slot.answer.take() {
                 Some(answer) => Poll::Ready(answer),
                 None => {
@@ -190,7 +204,7 @@ impl Future for Pending {
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        WAITING.with_borrow_mut(|waiting| waiting.remove(&self.0));
+        WAITING.with_borrow_mut(|waiting| waiting.retain(|slot| slot.id != self.0));
         host::cancel(self.0);
     }
 }
@@ -204,7 +218,7 @@ impl Clock for Node {
     }
 
     fn monotonic(&self) -> Duration {
-        Duration::from_secs_f64(host::monotonic().max(0.0) / 1000.0)
+        Duration::from_micros((host::monotonic() * 1000.0) as u64)
     }
 
     fn sleep(&self, duration: Duration) -> LocalBoxFuture<'static, ()> {
@@ -300,7 +314,8 @@ impl Stream for NodeStream {
     }
 }
 
-/// Where a stream goes, for the host.
+/// Where a stream goes, for the host: host, port, `tls` if it is spoken, files of certificates, with a NUL
+/// between two.
 fn describe(hop: &Hop) -> String {
     let Hop {
         host,
@@ -308,7 +323,13 @@ fn describe(hop: &Hop) -> String {
         secure,
         ca_files,
     } = hop;
-    serde_json::json!({ "host": host, "port": port, "secure": secure, "ca": ca_files }).to_string()
+    let tls = if *secure { "tls" } else { "" };
+    let mut text = format!("{host}\0{port}\0{tls}");
+    for file in ca_files {
+        text.push('\0');
+        text.push_str(file);
+    }
+    text
 }
 
 fn fault(text: &str) -> Fault {

@@ -2,10 +2,10 @@
 //! kept. Every input that action.yml declares is set, empty where the workflow says nothing.
 
 use app_token::error::Result;
+use app_token::host::Env;
 use app_token::http::client::Client;
 use app_token::order::{App, Asked, Order, Signing, switch};
 use app_token::scope::Wanted;
-use std::collections::BTreeMap;
 
 /// The inputs that are read, but for the permissions. action.yml declares these and no others; a check
 /// holds the two together.
@@ -30,8 +30,45 @@ pub const INPUTS: &[&str] = &[
 /// What the names of the permission inputs start with.
 pub const PERMISSION: &str = "permission-";
 
-/// The environment of a step.
-pub type Variables = BTreeMap<String, String>;
+/// The environment of a step. A list: there are about a hundred, each looked up once or twice.
+#[derive(Clone, Default)]
+pub struct Variables(Vec<(String, String)>);
+
+impl Variables {
+    /// Reads `NAME=VALUE` entries, each ended by a NUL.
+    pub fn parse(text: &str) -> Self {
+        let entries = text
+            .split_terminator('\0')
+            .filter_map(|entry| entry.split_once('='));
+        Self(
+            entries
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+        )
+    }
+
+    /// The variable's value, trimmed; empty where it is not set.
+    pub fn get(&self, name: &str) -> &str {
+        let mut entries = self.0.iter();
+        entries
+            .find(|(known, _)| known == name)
+            .map_or("", |(_, value)| value.trim())
+    }
+}
+
+impl Extend<(String, String)> for Variables {
+    fn extend<I: IntoIterator<Item = (String, String)>>(&mut self, entries: I) {
+        self.0.extend(entries);
+    }
+}
+
+impl Env for Variables {
+    fn var(&self, name: &str) -> Option<String> {
+        let mut entries = self.0.iter();
+        let (_, value) = entries.find(|(known, _)| known == name)?;
+        (!value.trim().is_empty()).then(|| value.clone())
+    }
+}
 
 /// Everything that a step is to do.
 #[derive(Debug)]
@@ -72,9 +109,7 @@ impl Job {
                 repository_ids: input("repository-ids"),
                 enterprise: input("enterprise"),
                 installation_id: input("installation-id"),
-                current: variables
-                    .get("GITHUB_REPOSITORY")
-                    .map_or("", String::as_str),
+                current: variables.get("GITHUB_REPOSITORY"),
             },
             permissions: permissions(variables).collect(),
             api_url: input("github-api-url"),
@@ -98,13 +133,12 @@ impl Job {
 
 /// An input's value, trimmed.
 fn input<'a>(variables: &'a Variables, name: &str) -> &'a str {
-    let variable = format!("INPUT_{}", name.to_uppercase());
-    variables.get(&variable).map_or("", |value| value.trim())
+    variables.get(&format!("INPUT_{}", name.to_ascii_uppercase()))
 }
 
 /// Names and levels of the permission inputs, those left empty as well.
 fn permissions(variables: &Variables) -> impl Iterator<Item = (&str, &str)> {
-    variables.iter().filter_map(|(variable, level)| {
+    variables.0.iter().filter_map(|(variable, level)| {
         let name = variable.strip_prefix("INPUT_")?;
         let start = name.get(..PERMISSION.len())?;
         start

@@ -42,6 +42,10 @@ const BUILD: &[&str] = &[
     "--config=profile.wasm.trim-paths='all'",
     "--target-dir",
     TARGET,
+    "--",
+    // A step that is its own function is compiled when it is taken. LLVM would put whatever has a single
+    // caller into it, however large, and V8 compiles a function whole.
+    "-Cllvm-args=-inline-max-stacksize=128",
 ];
 
 /// Runs the command.
