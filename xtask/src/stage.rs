@@ -108,7 +108,10 @@ impl Stage {
         job.environment(environment);
         if setting.tls {
             let authority = job.file("authority.pem", sandbox.ca_pem())?;
-            job.environment([("NODE_EXTRA_CA_CERTS", authority.display().to_string())]);
+            // Not `NODE_EXTRA_CA_CERTS`: with it, Node reads all its certificates before the first line of
+            // any script, which bare node would be charged with, and which no job with GitHub's own
+            // certificates pays.
+            job.environment([("SSL_CERT_FILE", authority.display().to_string())]);
         }
         Ok(Self {
             sandbox,

@@ -103,14 +103,13 @@ module.exports = (phase) => {
       fail(id, coded('APP_FORBIDDEN', `${to.host}:${to.port} was not named beforehand`));
       return;
     }
-    const net = require('node:net');
-    const socket = hold(id, id, net.connect({ host: to.host, port: to.port, noDelay: true }));
+    const socket = hold(id, id, require('node:net').connect({ host: to.host, port: to.port, noDelay: true }));
     socket.once('connect', () => { if (to.tls) secure(id, id, to, socket); else wake(id, ''); });
     if (!to.tls) return;
     // TLS takes up to 25 ms to get ready, which pass while the connection comes about. What fails here
     // fails again, and is told, when it is needed.
     const prepare = () => { try { trusting(to.ca); } catch {} };
-    if (net.isIP(to.host)) prepare(); else socket.once('lookup', () => setImmediate(prepare));
+    socket.once('connectionAttempt', () => setImmediate(prepare));
   };
 
   const host = {
@@ -164,8 +163,8 @@ module.exports = (phase) => {
     },
     close: (number) => { streams.get(number)?.socket.destroy(); streams.delete(number); },
     sleep: (id, milliseconds) => {
-      const timer = setTimeout(() => wake(id, ''), milliseconds);
-      running.set(id, () => clearTimeout(timer));
+      const timer = milliseconds ? setTimeout(() => wake(id, ''), milliseconds) : setImmediate(() => wake(id, ''));
+      running.set(id, () => (milliseconds ? clearTimeout : clearImmediate)(timer));
     },
     cancel: (id) => {
       running.get(id)?.();

@@ -53,7 +53,7 @@ mod host {
         pub safe fn receive(id: u32, stream: u32);
         /// Closes the stream.
         pub safe fn close(stream: u32);
-        /// Wakes `id` after so many milliseconds.
+        /// Wakes `id` after so many milliseconds; after none, when what else is due has had its turn.
         pub safe fn sleep(id: u32, milliseconds: f64);
         /// Gives up what `id` stands for.
         pub safe fn cancel(id: u32);

@@ -15,7 +15,7 @@ pub trait Clock {
     /// Time since some fixed point; never goes back.
     fn monotonic(&self) -> Duration;
 
-    /// Ends after `duration`. Dropping the future cancels the timer.
+    /// Ends after `duration`; after none, as soon as others had their turn. Dropping the future cancels the timer.
     fn sleep(&self, duration: Duration) -> LocalBoxFuture<'static, ()>;
 }
 

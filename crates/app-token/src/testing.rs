@@ -243,7 +243,9 @@ impl Clock for Script {
         let inner = self.0.clone();
         async move {
             inner.elapsed.set(inner.elapsed.get() + duration);
-            inner.slept.borrow_mut().push(duration);
+            if !duration.is_zero() {
+                inner.slept.borrow_mut().push(duration);
+            }
         }
         .boxed_local()
     }

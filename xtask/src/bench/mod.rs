@@ -241,7 +241,15 @@ fn measure(root: &Path, options: &Options) -> Result<Measured> {
         let exchanges = stage.exchanges_after(before);
         let of_post = succeeded("post", stage.job.run(&post, &of_main.state)?)?;
         let of_peer = match &peer {
-            Some(peer) => Some(succeeded("the peer", stage.job.run(peer, &stateless)?)?),
+            // Other actions leave certificates to Node, which takes `SSL_CERT_FILE` with this option alone.
+            Some(peer) => {
+                let options: &[&str] = match options.setting.tls {
+                    true => &["--use-openssl-ca"],
+                    false => &[],
+                };
+                let ran = stage.job.run_with(options, peer, &stateless)?;
+                Some(succeeded("the peer", ran)?)
+            }
             None => None,
         };
         for (variant, stage) in measured.variants.iter_mut().zip(&stages) {
