@@ -15,8 +15,7 @@ use app_token::http::Response;
 use app_token::http::client::{Client, Limits};
 use app_token::http::url::Url;
 use app_token::secret::Secret;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64ct::{Base64, Encoding};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -216,7 +215,7 @@ impl Kms<'_> {
 
     fn bytes(&self, operation: Operation, answer: &Value, name: &str) -> Result<Vec<u8>> {
         let text = answer[name].as_str().unwrap_or_default();
-        let bytes = STANDARD.decode(text).unwrap_or_default();
+        let bytes = Base64::decode_vec(text).unwrap_or_default();
         if bytes.is_empty() {
             return Err(self.unusable(operation, &format!("no {name}")));
         }
@@ -287,7 +286,7 @@ impl Kms<'_> {
         let body = json!({
             "KeyId": key,
             "ImportToken": token,
-            "EncryptedKeyMaterial": STANDARD.encode(wrapped),
+            "EncryptedKeyMaterial": Base64::encode_string(wrapped),
             "ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE",
         });
         let response = self.send(IMPORT_KEY_MATERIAL, &body, ADMIN).await?;

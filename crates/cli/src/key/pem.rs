@@ -6,8 +6,7 @@
 
 use crate::problem;
 use app_token::error::{Error, Result, words};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64ct::{Base64, Encoding};
 use rsa::pkcs1::DecodeRsaPrivateKey;
 use rsa::pkcs8::{DecodePrivateKey, EncodePrivateKey, EncodePublicKey};
 use rsa::traits::PublicKeyParts;
@@ -158,7 +157,10 @@ impl PublicKey {
 
     /// As GitHub's settings page shows it.
     pub fn fingerprint(&self) -> String {
-        format!("SHA256:{}", STANDARD.encode(Sha256::digest(self.spki())))
+        format!(
+            "SHA256:{}",
+            Base64::encode_string(&Sha256::digest(self.spki()))
+        )
     }
 
     /// Whether `signature` is RSASSA-PKCS1-v1_5 over the SHA-256 of `message` by this key.
@@ -201,9 +203,9 @@ fn body(text: &str, label: &str) -> Result<Zeroizing<Vec<u8>>> {
     let mut encoded = Zeroizing::new(Vec::with_capacity(inner.len()));
     encoded.extend(inner.bytes().filter(|b| !b.is_ascii_whitespace()));
     let mut der = Zeroizing::new(vec![0; encoded.len()]);
-    let length = STANDARD
-        .decode_slice(&encoded, &mut der)
-        .map_err(|_| damaged("what is inside is no base64"))?;
+    let length = Base64::decode(&encoded, &mut der)
+        .map_err(|_| damaged("what is inside is no base64"))?
+        .len();
     der.truncate(length);
     Ok(der)
 }
@@ -324,7 +326,7 @@ mod tests {
         bytes[100] ^= 1;
         let text = format!(
             "-----BEGIN RSA PRIVATE KEY-----\n{}\n-----END RSA PRIVATE KEY-----\n",
-            STANDARD.encode(&bytes)
+            Base64::encode_string(&bytes)
         );
         assert!(problem_of(&text).is(&problem::PEM_DAMAGED));
     }

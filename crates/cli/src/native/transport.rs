@@ -7,7 +7,7 @@
 use super::executor;
 use app_token::http::url::Origin;
 use app_token::http::{BODY_LIMIT, Fault, FaultKind, Request, Response, Route, Transport};
-use base64::Engine;
+use base64ct::{Base64, Encoding};
 use futures_util::future::{FutureExt, LocalBoxFuture, ready};
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use std::cell::{OnceCell, RefCell};
@@ -158,7 +158,7 @@ fn proxy(route: &Route) -> Result<Option<Proxy>, Fault> {
         let pair = authorization
             .expose()
             .strip_prefix("Basic ")
-            .and_then(|pair| base64::engine::general_purpose::STANDARD.decode(pair).ok())
+            .and_then(|pair| Base64::decode_vec(pair).ok())
             .and_then(|pair| String::from_utf8(pair).ok())
             .map(zeroize::Zeroizing::new);
         let Some((user, password)) = pair.as_ref().and_then(|pair| pair.split_once(':')) else {

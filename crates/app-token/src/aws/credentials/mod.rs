@@ -90,15 +90,6 @@ impl Source {
         }
     }
 
-    /// Whether getting them takes a request, which leaves time to open other connections.
-    pub const fn asks_the_network(&self) -> bool {
-        match self {
-            Self::Environment(_) => false,
-            Self::Profile(profile) => profile.asks_the_network(),
-            _ => true,
-        }
-    }
-
     /// Every origin that is asked for them, and whether it is one of AWS's.
     pub fn origins(&self) -> Vec<(Origin, bool)> {
         match self {

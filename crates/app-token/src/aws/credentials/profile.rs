@@ -104,11 +104,6 @@ impl Profile {
         .map(Some)
     }
 
-    /// Whether its credentials take a request.
-    pub(super) const fn asks_the_network(&self) -> bool {
-        !matches!(self.base, Base::Keys(_)) || !self.roles.is_empty()
-    }
-
     #[inline(never)]
     pub(super) fn origins(&self) -> Vec<(Origin, bool)> {
         let base = match &self.base {
@@ -524,7 +519,7 @@ mod tests {
         assert_eq!(found.access_key_id, "AKIA-default");
         assert_eq!(found.session_token.unwrap().expose(), "session");
         assert_eq!(script.log().masks(), ["secret-default", "session"]);
-        assert!(!choose(&script).unwrap().1.asks_the_network());
+        assert!(choose(&script).unwrap().1.origins().is_empty());
     }
 
     #[test]
