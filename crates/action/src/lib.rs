@@ -19,3 +19,5 @@ pub mod run;
 mod abi;
 #[cfg(target_arch = "wasm32")]
 mod heap;
+#[cfg(any(test, target_arch = "wasm32"))]
+mod room;
