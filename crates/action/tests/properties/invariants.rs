@@ -243,10 +243,10 @@ pub fn masks(secret: &str, around: &str) {
         .split_inclusive('\n')
         .filter(|line| !line.starts_with("::add-mask::"))
         .collect();
-    // What starts like a command comes about again behind a command's own colons.
-    // So does what holds the sign for what was taken out.
+    // What starts like a command comes about again behind a command's own colons; what holds a percent sign,
+    // by the escaping of a line break; what holds asterisks, by what was taken out.
     let told_apart = |line: &&&str| {
-        line.len() >= 8 && !line.starts_with([':', '%', '*', '>']) && !line.contains("***")
+        line.len() >= 8 && !line.starts_with([':', '>']) && !line.contains(['%', '*'])
     };
     for line in lines.iter().filter(told_apart) {
         assert!(!told.contains(line), "{line:?} shows in {told:?}");
