@@ -272,6 +272,21 @@ pub const ROWS: &[Row] = &[
         slow: false,
     },
     Row {
+        name: "expired certificate",
+        courses: [
+            Handshake,
+            Handshake,
+            Handshake,
+            Handshake,
+            HandshakeOfNext,
+            Handshake,
+        ],
+        make: |_, _| Fault::ExpiredCertificate,
+        says: CERTIFICATE,
+        says_of_aws: CERTIFICATE,
+        slow: false,
+    },
+    Row {
         name: "wrong host name",
         courses: [
             Handshake,

@@ -55,18 +55,23 @@ fn a_malformed_client_id_is_shown() {
 }
 
 #[test]
-fn a_private_key_in_place_of_the_id_is_not_repeated() {
+fn a_private_key_in_place_of_a_name_is_not_repeated() {
     let sandbox = Sandbox::start().unwrap();
     let key =
         "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEAdonotshow\n-----END RSA PRIVATE KEY-----";
-    let error = Error::new(&problem::APP_ID_INVALID, format!("{} bytes", key.len()))
-        .at("app-id")
-        .advise("It holds a private key: take it out of the workflow, it belongs into KMS.");
-    Job::new(&sandbox)
-        .secret("private key", "MIIEowIBAAKCAQEAdonotshow")
-        .input("app-id", key)
-        .run()
-        .fails(&error);
+    for (input, problem) in [
+        ("app-id", &problem::APP_ID_INVALID),
+        ("kms-key-id", &problem::KMS_KEY_ID_INVALID),
+    ] {
+        let error = Error::new(problem, format!("{} bytes", key.len()))
+            .at(input)
+            .advise("It holds a private key: take it out of the workflow, it belongs into KMS.");
+        Job::new(&sandbox)
+            .secret("private key", "MIIEowIBAAKCAQEAdonotshow")
+            .input(input, key)
+            .run()
+            .fails(&error);
+    }
 }
 
 #[test]

@@ -131,6 +131,18 @@ fn a_github_that_stays_broken_ends_in_a_warning_with_its_status() {
 }
 
 #[test]
+fn a_refusal_of_the_token_is_not_told_as_one_of_the_jwt() {
+    let sandbox = Sandbox::start().unwrap();
+    let main = Job::new(&sandbox).run().success();
+    let fault = Fault::github(401, "Requires authentication");
+    sandbox.fault(Call::Revoke, When::Every, fault);
+    let detail = "401: Requires authentication";
+    main.post()
+        .warns(&Error::new(&problem::TOKEN_REFUSED, detail).at(sandbox.github_url()));
+    assert_eq!(times(&sandbox, Call::Revoke), 1);
+}
+
+#[test]
 fn a_github_that_is_away_ends_in_a_warning_with_the_cause() {
     let sandbox = Sandbox::start().unwrap();
     let main = Job::new(&sandbox).run().success();

@@ -67,6 +67,18 @@ fn a_certificate_that_nobody_signed_is_refused_at_once() {
 }
 
 #[test]
+fn a_certificate_that_has_ended_is_refused_with_the_words_for_it() {
+    let sandbox = sandbox();
+    sandbox.fault(Call::KmsSign, When::Every, Fault::ExpiredCertificate);
+    let main = Job::new(&sandbox).run().failure();
+    assert!(
+        main.error().message.contains("certificate has expired"),
+        "{main}"
+    );
+    assert!(calls(&sandbox).is_empty());
+}
+
+#[test]
 fn a_certificate_of_another_authority_is_refused() {
     let sandbox = sandbox();
     sandbox.fault(Call::KmsSign, When::Every, Fault::BadCertificate);

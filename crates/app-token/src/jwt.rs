@@ -5,7 +5,7 @@
 
 use crate::clock::UnixTime;
 use crate::error::{Error, Result, problem, words};
-use crate::secret::Secret;
+use crate::secret::{Secret, misplaced_key};
 use base64ct::{Base64UrlUnpadded, Encoding};
 use std::fmt;
 
@@ -32,17 +32,16 @@ impl AppId {
             return Ok(Self(text.to_owned()));
         }
         // A long text is likely a key that was put here by mistake: it is not repeated.
-        let detail = if text.len() > 40 || text.contains("PRIVATE KEY") {
+        let misplaced = misplaced_key(text);
+        let detail = if text.len() > 40 || misplaced.is_some() {
             format!("{} bytes", text.len())
         } else {
             format!("{:?}", words(text))
         };
         let error = Error::new(&problem::APP_ID_INVALID, detail);
-        Err(if text.contains("PRIVATE KEY") {
-            error
-                .advise("It holds a private key: take it out of the workflow, it belongs into KMS.")
-        } else {
-            error
+        Err(match misplaced {
+            Some(advice) => error.advise(advice),
+            None => error,
         })
     }
 

@@ -50,6 +50,12 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// What to do about a private key that stands where a name belongs, if `text` holds one.
+pub(crate) fn misplaced_key(text: &str) -> Option<&'static str> {
+    text.contains("PRIVATE KEY")
+        .then_some("It holds a private key: take it out of the workflow, it belongs into KMS.")
+}
+
 /// A piece of a secret of this many bytes is hidden as well. Fewer may well be chance, and give nothing
 /// away: a server's words are cut to a length, and the end of a secret in them with it.
 const SHORTEST_PIECE: usize = 16;

@@ -83,6 +83,8 @@ pub enum Fault {
     RedirectLoop(u16),
     /// A certificate of an authority that nobody knows. See [`Fault::WrongHost`] for when.
     BadCertificate,
+    /// A certificate that ended years ago. See [`Fault::WrongHost`] for when.
+    ExpiredCertificate,
     /// A certificate for `wrong.invalid`. Needs TLS. Hits the handshakes of the call's service;
     /// for [`Call::Mint`], whose connection is open already when it comes, the first such request
     /// is reset and the handshakes after it are hit.
@@ -153,7 +155,10 @@ impl Fault {
     }
 
     fn is_tls(&self) -> bool {
-        matches!(self, Fault::BadCertificate | Fault::WrongHost)
+        matches!(
+            self,
+            Fault::BadCertificate | Fault::ExpiredCertificate | Fault::WrongHost
+        )
     }
 
     /// A short name without the details, for recordings and tables.

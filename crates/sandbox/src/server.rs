@@ -562,7 +562,9 @@ impl Connection<'_> {
                 self.server.refuse(self.service, how_long);
                 Next::Reset
             }
-            Fault::Reset | Fault::BadCertificate | Fault::WrongHost => Next::Reset,
+            Fault::Reset | Fault::BadCertificate | Fault::ExpiredCertificate | Fault::WrongHost => {
+                Next::Reset
+            }
             Fault::Close => Next::Close,
             Fault::Hang => {
                 stop.wait(None);

@@ -763,15 +763,14 @@ fn a_refused_port_opens_again() {
 
 #[test]
 fn bad_certificates_are_shown_and_then_good_ones() {
-    for fault in [Fault::BadCertificate, Fault::WrongHost] {
+    for (fault, expected) in [
+        (Fault::BadCertificate, "UnknownIssuer"),
+        (Fault::ExpiredCertificate, "certificate expired"),
+        (Fault::WrongHost, "not valid for name"),
+    ] {
         let sandbox = Sandbox::builder().tls(true).start().unwrap();
-        sandbox.fault(Call::App, When::First(1), fault.clone());
+        sandbox.fault(Call::App, When::First(1), fault);
         let refused = get_app(&sandbox).unwrap_err().to_string();
-        let expected = if matches!(fault, Fault::WrongHost) {
-            "not valid for name"
-        } else {
-            "UnknownIssuer"
-        };
         assert!(refused.contains(expected), "{refused}");
         assert_eq!(get_app(&sandbox).unwrap().status, 200);
     }

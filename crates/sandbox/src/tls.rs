@@ -25,6 +25,7 @@ pub(crate) struct Tls {
     ca_pem: String,
     good: Arc<ServerConfig>,
     untrusted: Arc<ServerConfig>,
+    expired: Arc<ServerConfig>,
     wrong_host: Arc<ServerConfig>,
 }
 
@@ -36,6 +37,7 @@ impl Tls {
         let ca_pem = authority.issuer.pem();
         let untrusted = Arc::new(Fixed(stranger.certify(&OWN_NAMES)?));
         let wrong_host = Arc::new(Fixed(authority.certify(&["wrong.invalid"])?));
+        let expired = Arc::new(Fixed(authority.certify_until(&OWN_NAMES, Some(2021))?));
         let names = Names {
             default: authority.certify(&OWN_NAMES)?,
             made: Mutex::default(),
@@ -46,6 +48,7 @@ impl Tls {
             ca_pem,
             good: config(Arc::new(names))?,
             untrusted: config(untrusted)?,
+            expired: config(expired)?,
             wrong_host: config(wrong_host)?,
         })
     }
@@ -59,6 +62,7 @@ impl Tls {
     pub(crate) fn accept(&self, fault: Option<&Fault>) -> io::Result<ServerConnection> {
         let config = match fault {
             Some(Fault::BadCertificate) => &self.untrusted,
+            Some(Fault::ExpiredCertificate) => &self.expired,
             Some(Fault::WrongHost) => &self.wrong_host,
             _ => &self.good,
         };
@@ -85,12 +89,20 @@ impl Authority {
     }
 
     fn certify(&self, names: &[&str]) -> io::Result<Arc<CertifiedKey>> {
+        self.certify_until(names, None)
+    }
+
+    /// A certificate that ended with the start of this year, if one is given.
+    fn certify_until(&self, names: &[&str], end: Option<i32>) -> io::Result<Arc<CertifiedKey>> {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names).map_err(io::Error::other)?;
         params
             .distinguished_name
             .push(DnType::CommonName, "Sandbox");
         params.use_authority_key_identifier_extension = true;
+        if let Some(year) = end {
+            params.not_after = rcgen::date_time_ymd(year, 1, 1);
+        }
         params.insert_extended_key_usage(rcgen::ExtendedKeyUsagePurpose::ServerAuth);
         let key = KeyPair::generate().map_err(io::Error::other)?;
         let certificate = params

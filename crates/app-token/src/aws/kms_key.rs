@@ -3,6 +3,7 @@
 use super::region::Region;
 use crate::error::{Error, Result, problem, words};
 use crate::list;
+use crate::secret::misplaced_key;
 use std::fmt;
 
 /// The name of a KMS key, in any of the four forms that `Sign` takes.
@@ -85,6 +86,10 @@ impl KmsKeyId {
     /// # Errors
     /// [`problem::KMS_KEY_ID_MISSING`] and [`problem::KMS_KEY_ID_INVALID`].
     pub fn parse_list(text: &str) -> Result<Vec<Self>> {
+        if let Some(advice) = misplaced_key(text) {
+            let detail = format!("{} bytes", text.len());
+            return Err(Error::new(&problem::KMS_KEY_ID_INVALID, detail).advise(advice));
+        }
         let keys: Vec<Self> = list::entries(text)
             .into_iter()
             .map(Self::parse)

@@ -142,9 +142,18 @@ pub async fn revoke(github: &GitHub<'_>, token: &Secret) -> Result<Revoked> {
     match response.status {
         204 => Ok(Revoked::Now),
         401 if github.refuses_token(&response) => Ok(Revoked::Before),
-        _ => Err(github
-            .refusal(&response, Error::new(&problem::GITHUB_REQUEST_REFUSED, ""))
-            .into()),
+        status => {
+            let refused = Error::new(&problem::GITHUB_REQUEST_REFUSED, "");
+            let error = Error::from(github.refusal(&response, refused));
+            Err(match status {
+                // Whatever its words, it is about the token: no JWT was sent.
+                401 => Error {
+                    problem: &problem::TOKEN_REFUSED,
+                    ..error
+                },
+                _ => error,
+            })
+        }
     }
 }
 
