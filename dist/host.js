@@ -104,7 +104,7 @@ module.exports = (phase) => {
       return;
     }
     const socket = hold(id, id, require('node:net').connect({ host: to.host, port: to.port, noDelay: true }));
-    socket.once('connect', () => { if (to.tls) secure(id, id, to, socket); else wake(id, ''); });
+    socket.once('connect', () => { if (to.tls === 'tls') secure(id, id, to, socket); else wake(id, ''); });
     if (!to.tls) return;
     // TLS takes up to 25 ms to get ready, which pass while the connection comes about. What fails here
     // fails again, and is told, when it is needed.

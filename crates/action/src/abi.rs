@@ -314,16 +314,21 @@ impl Stream for NodeStream {
     }
 }
 
-/// Where a stream goes, for the host: host, port, `tls` if it is spoken, files of certificates, with a NUL
-/// between two.
+/// Where a stream goes, for the host: host, port, `tls` if it is spoken or `later` if it will be, files of
+/// certificates, with a NUL between two.
 fn describe(hop: &Hop) -> String {
     let Hop {
         host,
         port,
         secure,
+        secured_later,
         ca_files,
     } = hop;
-    let tls = if *secure { "tls" } else { "" };
+    let tls = match (secure, secured_later) {
+        (true, _) => "tls",
+        (false, true) => "later",
+        (false, false) => "",
+    };
     let mut text = format!("{host}\0{port}\0{tls}");
     for file in ca_files {
         text.push('\0');

@@ -22,6 +22,9 @@ pub struct Hop {
     pub port: u16,
     /// Whether TLS is spoken, with this host's name.
     pub secure: bool,
+    /// Whether TLS will be spoken on the stream sooner or later. To get ready for it takes time that is
+    /// best spent while the connection comes about.
+    pub secured_later: bool,
     /// Files of CA certificates to accept besides the platform's own.
     pub ca_files: Vec<String>,
 }
@@ -84,7 +87,10 @@ impl<S: Sockets> Wire<S> {
 
     fn open(&self, origin: &Origin, route: &Route) -> Opening {
         self.sockets.open(&match &route.proxy {
-            Some(proxy) => hop(&proxy.origin, route),
+            Some(proxy) => Hop {
+                secured_later: origin.secure,
+                ..hop(&proxy.origin, route)
+            },
             None => hop(origin, route),
         })
     }
@@ -95,6 +101,7 @@ fn hop(origin: &Origin, route: &Route) -> Hop {
         host: origin.host.clone(),
         port: origin.port,
         secure: origin.secure,
+        secured_later: origin.secure,
         ca_files: route.ca_files.clone(),
     }
 }
