@@ -26,12 +26,25 @@ module.exports = (phase) => {
   const running = new Map(); // number -> how to give up what it stands for
   const streams = new Map(); // number -> a stream, and what came in on it
   const contexts = new Map(); // names of files -> what they make Node trust
+  let endured = false; // whether signals are waited out
   let stopped; // the status to end with once a signal has come
   let permitted; // the hosts and ports that may be reached, named once by the module
   let module;
 
   const bytes = (at, length) => Buffer.from(module.memory.buffer, at, length);
   const text = (at, length) => bytes(at, length).toString();
+  // A cancelled job gets a signal and 7.5 s: enough for a token that is on its way to be noted for post.
+  // Nothing is on its way before the first request; with it begins a wait, in which this costs nothing.
+  const endure = () => {
+    for (const [signal, status] of [['SIGINT', 130], ['SIGTERM', 143]]) {
+      process.once(signal, () => {
+        stopped = status;
+        setTimeout(() => process.exit(status), GRACE);
+      });
+    }
+    endured = true;
+  };
+
   const hop = (at, length) => {
     const [host, port, tls, ...ca] = text(at, length).split('\0');
     return { host, port, tls, ca };
@@ -146,7 +159,10 @@ module.exports = (phase) => {
       running.set(id, () => {});
       secure(id, number, hop(at, length), streams.get(number).socket);
     },
-    write: (number, at, length) => { streams.get(number)?.socket.write(Buffer.from(bytes(at, length))); },
+    write: (number, at, length) => {
+      streams.get(number)?.socket.write(Buffer.from(bytes(at, length)));
+      if (!endured) endure();
+    },
     receive: (id, number) => {
       const stream = streams.get(number);
       running.set(id, () => { stream.waiting = 0; });
@@ -175,20 +191,14 @@ module.exports = (phase) => {
     exit: (status) => process.exit(stopped || status),
   };
 
-  // A cancelled job gets a signal and 7.5 s: enough for a token that is on its way to be noted for post.
-  for (const [signal, status] of [['SIGINT', 130], ['SIGTERM', 143]]) {
-    process.once(signal, () => {
-      stopped = status;
-      setTimeout(() => process.exit(status), GRACE);
-    });
-  }
   process.once('beforeExit', () => lost('it waits for something that never comes'));
   guard(() => {
     const wasm = new WebAssembly.Module(fs.readFileSync(path.join(__dirname, 'app_token.wasm')));
     module = new WebAssembly.Instance(wasm, { host }).exports;
     let environment = '';
     for (const name in process.env) {
-      if (/^(?:INPUT|STATE)_/.test(name) || VISIBLE.has(name)) environment += `${name}=${process.env[name]}\0`;
+      const value = (/^(?:INPUT|STATE)_/.test(name) || VISIBLE.has(name)) && process.env[name];
+      if (value) environment += `${name}=${value}\0`;
     }
     module.start(phase, put(0, environment));
   });

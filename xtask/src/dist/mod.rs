@@ -46,6 +46,8 @@ const BUILD: &[&str] = &[
     // A step that is its own function is compiled when it is taken. LLVM would put whatever has a single
     // caller into it, however large, and V8 compiles a function whole.
     "-Cllvm-args=-inline-max-stacksize=128",
+    // Small ones cost more as functions of their own than as bytes of another.
+    "-Cllvm-args=-inline-threshold=30",
 ];
 
 /// Runs the command.
