@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use std::net::TcpListener;
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 #[test]
@@ -377,13 +378,29 @@ fn a_folder_with_spaces_and_umlauts_is_no_matter() {
     let sandbox = Sandbox::start().unwrap();
     let job = Job::new(&sandbox);
     let folder = job.folder().join("eine schöne Aktion");
-    std::fs::create_dir(&folder).unwrap();
-    for name in ["main.js", "post.js", "host.js", "app_token.wasm"] {
-        let dist = concat!(env!("CARGO_MANIFEST_DIR"), "/../dist");
-        std::fs::copy(format!("{dist}/{name}"), folder.join(name)).unwrap();
-    }
+    copy_of_dist(&folder);
     let main = job.dist(&folder).run().success();
     assert_eq!(main.post().infos(), ["The token is revoked."]);
+}
+
+#[test]
+fn a_copy_in_a_repository_of_es_modules_runs() {
+    let sandbox = Sandbox::start().unwrap();
+    let job = Job::new(&sandbox);
+    let repository = job.folder().join("repository");
+    let folder = repository.join(".github/actions/app-token/dist");
+    copy_of_dist(&folder);
+    std::fs::write(repository.join("package.json"), r#"{"type":"module"}"#).unwrap();
+    let main = job.dist(&folder).run().success();
+    assert_eq!(main.post().infos(), ["The token is revoked."]);
+}
+
+fn copy_of_dist(folder: &Path) {
+    std::fs::create_dir_all(folder).unwrap();
+    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../dist")).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), folder.join(file.file_name())).unwrap();
+    }
 }
 
 #[test]

@@ -19,6 +19,8 @@ const NEEDED: &[&str] = &[
     "action.yml",
     "dist/main.js",
     "dist/post.js",
+    "dist/host.js",
+    "dist/package.json",
     "dist/app_token.wasm",
 ];
 

@@ -1,6 +1,6 @@
 //! `cargo xtask dist`: what the action runs, built into `dist/` and compared with it.
 //!
-//! dist/ holds the host's JavaScript, copied, and one WebAssembly module. It is committed, so that
+//! dist/ holds the host's files, copied, and one WebAssembly module. It is committed, so that
 //! `uses:` works at any commit, and so that anyone can rebuild it and compare it to the byte.
 
 mod builder;
@@ -98,12 +98,10 @@ fn build(root: &Path) -> Result<Vec<File>> {
         contents: module,
     }];
     for path in entries(&root.join(HOST))? {
-        if path.extension().is_some_and(|extension| extension == "js") {
-            files.push(File {
-                name: name_of(&path)?,
-                contents: fs::read(&path).map_err(at("read", &path))?,
-            });
-        }
+        files.push(File {
+            name: name_of(&path)?,
+            contents: fs::read(&path).map_err(at("read", &path))?,
+        });
     }
     files.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(files)
