@@ -1,8 +1,9 @@
 //! One use of the action in a job, run as the runner runs it.
 
-use crate::manifest;
 use crate::run::Run;
-use crate::runner::{Entries, Line};
+use app_token_runner::Entries;
+use app_token_runner::commands::{self, Line};
+use app_token_runner::manifest::{self, Manifest};
 use app_token_sandbox::{Exchange, Sandbox, world};
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -78,7 +79,7 @@ impl<'a> Job<'a> {
             env: BTreeMap::new(),
             state: BTreeMap::new(),
             secrets: Vec::new(),
-            dist: manifest::root().join("dist"),
+            dist: root().join("dist"),
             limit: LIMIT,
             stderr_may_speak: false,
         };
@@ -298,26 +299,24 @@ impl<'a> Job<'a> {
 
     /// `INPUT_` and so on, of every declared input and of what else the step has under `with`.
     fn input_variables(&self, env: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-        let mut inputs: BTreeMap<&str, String> = manifest::inputs()
-            .iter()
-            .map(|input| (input.name.as_str(), input.default.clone()))
-            .collect();
-        for (name, value) in &self.inputs {
-            if !value.is_empty() || !inputs.contains_key(name.as_str()) {
-                inputs.insert(name, value.clone());
-            }
-        }
+        static MANIFEST: LazyLock<Manifest> =
+            LazyLock::new(|| Manifest::of_checkout(&root()).expect("action.yml can be read"));
+        let declared = |name: &str| MANIFEST.inputs.iter().any(|input| input.name == name);
+        let mut with = self.inputs.clone();
+        with.retain(|name, value| !value.is_empty() || !declared(name));
         let api_url = env.get("GITHUB_API_URL").map_or("", String::as_str);
-        inputs
+        MANIFEST
+            .inputs_of_step(&with, api_url)
+            .expect("no other expression")
             .into_iter()
-            .map(|(name, value)| {
-                let value = value.replace("${{ github.api_url }}", api_url);
-                assert!(!value.contains("${{"), "an expression that is not known");
-                let name = name.replace(' ', "_").to_uppercase();
-                (format!("INPUT_{name}"), value)
-            })
+            .map(|(name, value)| (manifest::variable(&name), value))
             .collect()
     }
+}
+
+/// The checkout.
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 /// Tells runs apart.
@@ -434,7 +433,7 @@ impl<'a> Running<'a> {
     pub fn lines(&self) -> Vec<Line> {
         let text = String::from_utf8_lossy(&self.stdout.so_far()).into_owned();
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-        whole.lines().map(Line::parse).collect()
+        commands::lines(whole)
     }
 
     /// What the state file holds by now; `None` while the runner could not read it.
@@ -473,7 +472,7 @@ impl<'a> Running<'a> {
             status: status.code(),
             outputs: entries(&output_file),
             state: entries(&state_file),
-            log: stdout.lines().map(Line::parse).collect(),
+            log: commands::lines(&stdout),
             stdout,
             stderr,
             took,

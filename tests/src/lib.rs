@@ -21,7 +21,7 @@
 //! - [`Running`] is a phase under way, which can be killed.
 //! - [`Run`] is what came of a phase. Each was searched for secrets ([`redaction`]), for stack traces
 //!   and for lines that the runner would take for commands by accident, before a test gets it.
-//! - [`runner`] reads standard output and the files as the runner does.
+//! - `app_token_runner` reads standard output and the files as the runner does.
 //! - [`calls`], [`claims`] and [`times`] tell what the sandbox saw.
 //!
 //! `NODE` names the Node to use; without it, it is the `node` on `PATH`.
@@ -33,14 +33,12 @@
 )]
 
 mod job;
-mod manifest;
 pub mod redaction;
 mod run;
-pub mod runner;
 mod seen;
 
+pub use app_token_runner::Entries;
+pub use app_token_runner::commands::Annotation;
 pub use job::{Job, Running, node};
-pub use manifest::{Input, inputs};
 pub use run::Run;
-pub use runner::{Annotation, Entries};
 pub use seen::{bearer, body, calls, claims, times};

@@ -2,8 +2,9 @@
 
 use crate::job::{Job, Phase};
 use crate::redaction;
-use crate::runner::{Annotation, Command, Entries, Line};
 use app_token::error::Error;
+use app_token_runner::Entries;
+use app_token_runner::commands::{Annotation, Command, Line};
 use std::fmt;
 use std::time::Duration;
 

@@ -12,6 +12,12 @@ impl fmt::Display for Failure {
     }
 }
 
+impl From<String> for Failure {
+    fn from(message: String) -> Self {
+        Self(message)
+    }
+}
+
 /// The result of everything here that can fail.
 pub type Result<T> = std::result::Result<T, Failure>;
 

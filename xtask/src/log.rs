@@ -1,5 +1,7 @@
 //! The log of a step as GitHub's page shows it: commands carried out, masked values hidden.
 
+use app_token_runner::commands;
+
 /// One line that a reader of the log sees.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Line {
@@ -35,16 +37,22 @@ impl Log {
     /// Reads standard output as the runner does.
     pub fn read(stdout: &str) -> Self {
         let mut log = Self::default();
-        for line in stdout.lines() {
-            match command(line) {
-                None => log.show(Kind::Plain, line),
-                Some(("add-mask", value)) => log.masks.push(unescape(value)),
-                Some(("notice", text)) => log.show(Kind::Notice, &unescape(text)),
-                Some(("warning", text)) => log.show(Kind::Warning, &unescape(text)),
-                Some(("error", text)) => log.show(Kind::Error, &unescape(text)),
-                Some(("group", title)) => log.show(Kind::Plain, &unescape(title)),
+        for line in commands::lines(stdout) {
+            let command = match line {
+                commands::Line::Text(text) => {
+                    log.show(Kind::Plain, &text);
+                    continue;
+                }
+                commands::Line::Command(command) => command,
+            };
+            match command.name.as_str() {
+                "add-mask" => log.masks.push(command.data),
+                "notice" => log.show(Kind::Notice, &command.data),
+                "warning" => log.show(Kind::Warning, &command.data),
+                "error" => log.show(Kind::Error, &command.data),
+                "group" => log.show(Kind::Plain, &command.data),
                 // Debug lines are hidden, and an end of a group shows nothing.
-                Some(_) => {}
+                _ => {}
             }
         }
         log
@@ -60,18 +68,6 @@ impl Log {
         let values = self.masks.iter().filter(|mask| !mask.is_empty());
         values.fold(text.to_owned(), |text, mask| text.replace(mask, "***"))
     }
-}
-
-/// A workflow command's name and data.
-fn command(line: &str) -> Option<(&str, &str)> {
-    let (command, data) = line.strip_prefix("::")?.split_once("::")?;
-    Some((command.split(' ').next().unwrap_or(command), data))
-}
-
-fn unescape(data: &str) -> String {
-    data.replace("%0D", "\r")
-        .replace("%0A", "\n")
-        .replace("%25", "%")
 }
 
 #[cfg(test)]

@@ -18,7 +18,6 @@ mod dist;
 mod e2e;
 mod error;
 mod log;
-mod manifest;
 mod paths;
 mod process;
 mod relay;

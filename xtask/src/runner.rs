@@ -15,9 +15,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use app_token_runner::{
+    Entries,
+    manifest::{Manifest, variable},
+};
+
 use crate::{
     error::{Result, at, fail},
-    manifest::Manifest,
     paths,
 };
 
@@ -54,9 +58,9 @@ pub struct Ran {
     /// Its standard error.
     pub stderr: String,
     /// What it wrote to `GITHUB_OUTPUT`.
-    pub outputs: BTreeMap<String, String>,
+    pub outputs: Entries,
     /// What it wrote to `GITHUB_STATE`.
-    pub state: BTreeMap<String, String>,
+    pub state: Entries,
 }
 
 impl Job {
@@ -70,20 +74,15 @@ impl Job {
         github_api_url: &str,
         with: &[(&str, &str)],
     ) -> Result<Self> {
-        let mut inputs = BTreeMap::new();
-        for input in &manifest.inputs {
-            let default = input.default.as_deref().unwrap_or_default();
-            inputs.insert(
-                input.name.clone(),
-                default.replace("${{ github.api_url }}", github_api_url),
-            );
+        let declared = |name: &str| manifest.inputs.iter().any(|input| input.name == name);
+        if let Some((name, _)) = with.iter().find(|(name, _)| !declared(name)) {
+            return Err(fail(format!("action.yml declares no input `{name}`")));
         }
-        for (name, value) in with {
-            let input = inputs
-                .get_mut(*name)
-                .ok_or_else(|| fail(format!("action.yml declares no input `{name}`")))?;
-            *input = (*value).to_owned();
-        }
+        let with = with
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let inputs = manifest.inputs_of_step(&with, github_api_url)?;
 
         let folder = Folder::new()?;
         let owner = repository.split('/').next().unwrap_or_default();
@@ -143,7 +142,7 @@ impl Job {
     ///
     /// # Errors
     /// When Node cannot be started, or the script wrote a file that the runner would refuse.
-    pub fn run(&self, script: &Path, state: &BTreeMap<String, String>) -> Result<Ran> {
+    pub fn run(&self, script: &Path, state: &Entries) -> Result<Ran> {
         self.run_with(&[], script, state)
     }
 
@@ -151,12 +150,7 @@ impl Job {
     ///
     /// # Errors
     /// As [`Job::run`].
-    pub fn run_with(
-        &self,
-        options: &[&str],
-        script: &Path,
-        state: &BTreeMap<String, String>,
-    ) -> Result<Ran> {
+    pub fn run_with(&self, options: &[&str], script: &Path, state: &Entries) -> Result<Ran> {
         let mut command = Command::new("node");
         command
             .args(options)
@@ -165,11 +159,9 @@ impl Job {
             .env_clear()
             .envs(&self.environment);
         for (name, value) in &self.inputs {
-            // Spaces become underscores; hyphens stay.
-            let name = name.replace(' ', "_").to_uppercase();
-            command.env(format!("INPUT_{name}"), value);
+            command.env(variable(name), value);
         }
-        for (name, value) in state {
+        for (name, value) in state.iter() {
             command.env(format!("STATE_{name}"), value);
         }
         let mut files = Vec::new();
@@ -184,10 +176,10 @@ impl Job {
             .output()
             .map_err(|error| fail(format!("could not start node: {error}")))?;
         let wall = start.elapsed();
-        let file = |index: usize| -> Result<BTreeMap<String, String>> {
+        let file = |index: usize| -> Result<Entries> {
             match files.get(index) {
-                Some(path) => entries(&paths::read(path)?),
-                None => Ok(BTreeMap::new()),
+                Some(path) => Ok(Entries::parse(&paths::read(path)?)?),
+                None => Ok(Entries::default()),
             }
         };
         Ok(Ran {
@@ -227,37 +219,6 @@ pub fn node_version() -> Result<String> {
             "`node` is {version:?}, which is too old: {advice}"
         ))),
     }
-}
-
-/// Reads a file of outputs or state by the runner's rules: on each line, whichever of `=` and `<<`
-/// comes first decides.
-fn entries(text: &str) -> Result<BTreeMap<String, String>> {
-    let mut entries = BTreeMap::new();
-    let mut lines = text.lines();
-    while let Some(line) = lines.next() {
-        if line.is_empty() {
-            continue;
-        }
-        let equals = line.find('=').unwrap_or(usize::MAX);
-        let heredoc = line.find("<<").unwrap_or(usize::MAX);
-        if equals < heredoc {
-            let (name, value) = line.split_once('=').unwrap_or_default();
-            entries.insert(name.to_owned(), value.to_owned());
-        } else if let Some((name, delimiter)) = line.split_once("<<") {
-            let mut value = Vec::new();
-            loop {
-                match lines.next() {
-                    Some(line) if line == delimiter => break,
-                    Some(line) => value.push(line),
-                    None => return Err(fail(format!("`{name}` has no closing delimiter"))),
-                }
-            }
-            entries.insert(name.to_owned(), value.join("\n"));
-        } else {
-            return Err(fail("a line of a file command has neither `=` nor `<<`"));
-        }
-    }
-    Ok(entries)
 }
 
 /// A folder that goes when the job does: it holds tokens.
@@ -318,7 +279,7 @@ mod tests {
                  console.error('oh'); process.exitCode = 3;\n",
             )
             .unwrap();
-        let state = BTreeMap::from([("kept".to_owned(), "1".to_owned())]);
+        let state = Entries::parse("kept=1\n").unwrap();
         let ran = job.run(&script, &state).unwrap();
         assert_eq!(ran.stdout, "org eu-west-1 undefined\n");
         assert_eq!(ran.stderr, "oh\n");
@@ -334,19 +295,5 @@ mod tests {
     #[test]
     fn an_input_that_the_action_does_not_declare_is_refused() {
         assert!(Job::new(&manifest(), "o/r", "u", &[("two_words", "v")]).is_err());
-    }
-
-    #[test]
-    fn file_commands_are_read_by_the_runner_s_rules() {
-        let read = entries("a=b<<c\nd<<E=1\nx\n\ny=z\nE=1\n").unwrap();
-        assert_eq!(
-            read,
-            BTreeMap::from([
-                ("a".to_owned(), "b<<c".to_owned()),
-                ("d".to_owned(), "x\n\ny=z".to_owned()),
-            ])
-        );
-        assert!(entries("a<<E\nx\n").is_err());
-        assert!(entries("nothing\n").is_err());
     }
 }

@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use app_token_runner::Manifest;
 use app_token_sandbox::{
     Call, Exchange, Fault, Sandbox, When,
     world::{ACCOUNT_ID, ALIAS, APP_ID, KEY_ID, ORG, REGION, REPO_A, SECOND_REGION},
@@ -14,7 +15,6 @@ use app_token_sandbox::{
 
 use crate::{
     error::{Result, fail},
-    manifest::Manifest,
     relay::Relay,
     runner::Job,
 };

@@ -16,6 +16,8 @@ use app_token_sandbox::{
 };
 
 use super::succeeded;
+use app_token_runner::Entries;
+
 use crate::{
     error::{Result, at, fail},
     process::gzipped_size,
@@ -89,7 +91,7 @@ fn steps(root: &Path, setting: &Setting, runs: usize) -> Result<(Counts, Counts)
     let stage = Stage::start(root, setting)?;
     let (mut of_main, mut of_post) = (Vec::new(), Vec::new());
     for _ in 0..runs {
-        let main = step(&stage, "main.js", &BTreeMap::new(), &mut of_main)?;
+        let main = step(&stage, "main.js", &Entries::default(), &mut of_main)?;
         step(&stage, "post.js", &main.state, &mut of_post)?;
     }
     Ok((settle(of_main)?, settle(of_post)?))
@@ -98,12 +100,7 @@ fn steps(root: &Path, setting: &Setting, runs: usize) -> Result<(Counts, Counts)
 /// What one run did: its requests, and what of the module it called.
 type Seen = (Counts, Counts);
 
-fn step(
-    stage: &Stage,
-    script: &str,
-    state: &BTreeMap<String, String>,
-    seen: &mut Vec<Seen>,
-) -> Result<Ran> {
+fn step(stage: &Stage, script: &str, state: &Entries, seen: &mut Vec<Seen>) -> Result<Ran> {
     let before = stage.sandbox.requests().len();
     let ran = stage.job.run_with(TRACE, &stage.script(script), state)?;
     let ran = succeeded(script, ran)?;

@@ -12,12 +12,14 @@ mod path;
 mod stats;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use serde_json::json;
+
+use app_token_runner::Entries;
 
 use crate::{
     args::Args,
@@ -129,7 +131,7 @@ impl Options {
             (None, None) => None,
             (kms, github) => Some((kms.unwrap_or_default(), github.unwrap_or_default())),
         };
-        let mut inputs = |option| {
+        let mut inputs = |option| -> Result<Vec<(String, String)>> {
             let mut inputs = Vec::new();
             while let Some(input) = args.value(option)? {
                 let (name, value) = input
@@ -216,7 +218,7 @@ fn measure(root: &Path, options: &Options) -> Result<Measured> {
     let stage = Stage::start(root, &options.setting)?;
     let nothing = stage.job.file("nothing.js", "")?;
     let (main, post) = (stage.script("main.js"), stage.script("post.js"));
-    let stateless = BTreeMap::new();
+    let stateless = Entries::default();
     let peer = match &options.peer {
         // The job runs in a folder of its own.
         Some(path) => Some(path.canonicalize().map_err(at("find", path))?),

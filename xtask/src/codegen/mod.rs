@@ -11,10 +11,11 @@ mod render;
 
 use std::path::Path;
 
+use app_token_runner::Manifest;
+
 use crate::{
     args::Args,
     error::{Result, fail},
-    manifest::Manifest,
     paths,
 };
 use extract::Extract;

@@ -5,9 +5,10 @@
 
 use std::{collections::BTreeSet, path::Path};
 
+use app_token_runner::Manifest;
+
 use crate::{
     error::{Result, fail},
-    manifest::Manifest,
     paths,
 };
 

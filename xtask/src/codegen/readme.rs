@@ -6,7 +6,9 @@ use super::{
     extract::Extract,
     render::{input_name, levels, replace_block, summary},
 };
-use crate::{error::Result, manifest::Manifest};
+use app_token_runner::Manifest;
+
+use crate::error::Result;
 
 /// The README with each of its tables made anew.
 ///
@@ -89,7 +91,7 @@ fn cell(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::{Input, Output};
+    use app_token_runner::manifest::{Input, Output};
 
     #[test]
     fn the_tables_come_from_the_manifest_and_keep_to_their_cells() {

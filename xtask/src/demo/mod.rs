@@ -6,8 +6,9 @@
 
 mod http;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
+use app_token_runner::Entries;
 use app_token_sandbox::{Call, Exchange, Service};
 
 use crate::{
@@ -36,7 +37,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
     let bare = bare_node(&stage)?;
 
     show.heading(1, "main asks KMS for a signature and GitHub for a token");
-    let main = show.step(&stage, "main.js", &BTreeMap::new(), bare)?;
+    let main = show.step(&stage, "main.js", &Entries::default(), bare)?;
     let token = output(&main.ran, "token")?;
     show.outputs(&main);
 
@@ -60,7 +61,7 @@ fn bare_node(stage: &Stage) -> Result<Duration> {
     let run = || {
         stage
             .job
-            .run(&nothing, &BTreeMap::new())
+            .run(&nothing, &Entries::default())
             .map(|ran| ran.wall)
     };
     run()?;
@@ -112,7 +113,7 @@ fn output(ran: &Ran, name: &str) -> Result<String> {
     ran.outputs
         .get(name)
         .filter(|value| !value.is_empty())
-        .cloned()
+        .map(str::to_owned)
         .ok_or_else(|| fail(format!("main set no output `{name}`")))
 }
 
@@ -169,13 +170,7 @@ impl Show {
     }
 
     /// Runs one of the action's scripts, and shows its log and its requests.
-    fn step(
-        &self,
-        stage: &Stage,
-        script: &str,
-        state: &BTreeMap<String, String>,
-        bare: Duration,
-    ) -> Result<Step> {
+    fn step(&self, stage: &Stage, script: &str, state: &Entries, bare: Duration) -> Result<Step> {
         let before = stage.sandbox.requests().len();
         let start = stage.started.elapsed();
         let ran = stage.job.run(&stage.script(script), state)?;
@@ -262,7 +257,7 @@ impl Show {
 
     fn outputs(&self, main: &Step) {
         println!("  {}", self.style.dim("outputs"));
-        for (name, value) in &main.ran.outputs {
+        for (name, value) in main.ran.outputs.iter() {
             if value.is_empty() {
                 continue;
             }

@@ -8,10 +8,11 @@ use super::{
     cases::{holds, same},
     tools::Tools,
 };
+use app_token_runner::{Entries, Manifest};
+
 use crate::{
     error::{Result, fail},
     log::{Kind, Log},
-    manifest::Manifest,
     runner::{Job, Ran},
 };
 
@@ -126,7 +127,7 @@ impl<'a> Action<'a> {
         .filter_map(|name| self.environment.get(*name).cloned())
         .collect();
         let dist = self.tools.root().join("dist");
-        let ran = job.run(&dist.join("main.js"), &BTreeMap::new())?;
+        let ran = job.run(&dist.join("main.js"), &Entries::default())?;
         let done = Done {
             job,
             ran,
@@ -153,7 +154,7 @@ impl Done {
     /// # Errors
     /// When main did not succeed, with what it said.
     pub fn token(&self) -> Result<&str> {
-        let token = self.ran.outputs.get("token").map(String::as_str);
+        let token = self.ran.outputs.get("token");
         match token {
             Some(token) if self.ran.success && !token.is_empty() => Ok(token),
             _ => Err(fail(format!("no token came of it:\n{}", self.words()))),
@@ -179,7 +180,7 @@ impl Done {
         holds(
             right
                 && !self.ran.success
-                && !self.ran.outputs.contains_key("token")
+                && self.ran.outputs.get("token").is_none()
                 && self.ran.stderr.is_empty(),
             || {
                 format!(
@@ -204,12 +205,12 @@ impl Done {
     /// No secret may stand in a stream, but in the command that masks it.
     fn keeps_secrets(&self, ran: &Ran) -> Result<()> {
         let token = self.ran.outputs.get("token");
-        let secrets = self.secrets.iter().chain(token);
-        let shown = |secret: &&String| {
+        let secrets = self.secrets.iter().map(String::as_str).chain(token);
+        let shown = |secret: &&str| {
             ran.stdout
                 .lines()
                 .chain(ran.stderr.lines())
-                .any(|line| !line.starts_with("::add-mask::") && line.contains(secret.as_str()))
+                .any(|line| !line.starts_with("::add-mask::") && line.contains(secret))
         };
         match secrets.filter(|secret| secret.len() > 3).find(shown) {
             Some(_) => Err(fail("a secret stands in the log")),

@@ -276,7 +276,7 @@ fn seed(public_key: &str, other_key: &str) -> Value {
 }
 
 fn output(done: &Done, name: &str, wanted: &str) -> Result<()> {
-    let found = done.ran.outputs.get(name).map(String::as_str);
+    let found = done.ran.outputs.get(name);
     same(name, found, Some(wanted))
 }
 

@@ -1,8 +1,5 @@
 //! What holds for anything that passes through the action. Shared with the fuzz targets; each function
 //! panics where its invariant does not hold.
-//!
-//! The runner's side is written here from its own rules: `ActionCommand.cs` and `FileCommandManager.cs`
-//! of actions/runner.
 
 use app_token::clock::{Clock, UnixTime};
 use app_token::host::{FileError, Files, Host, Log, Random};
@@ -12,6 +9,8 @@ use app_token_action::commands::Commands;
 use app_token_action::files::RunnerFile;
 use app_token_action::inputs::Variables;
 use app_token_action::run::{Phase, run};
+use app_token_runner::Entries;
+use app_token_runner::commands::{Command, commands as read_commands};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
@@ -40,119 +39,6 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-/// A command as the runner understands it.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Command {
-    pub name: String,
-    pub title: Option<String>,
-    pub data: String,
-}
-
-const COMMANDS: [&str; 14] = [
-    "add-mask",
-    "add-matcher",
-    "add-path",
-    "debug",
-    "echo",
-    "endgroup",
-    "error",
-    "group",
-    "notice",
-    "remove-matcher",
-    "save-state",
-    "set-env",
-    "set-output",
-    "warning",
-];
-
-/// Every command in what was printed. The runner ends lines at CR, LF and CRLF.
-pub fn read_commands(stdout: &str) -> Vec<Command> {
-    stdout
-        .split(['\n', '\r'])
-        .filter_map(read_command)
-        .collect()
-}
-
-fn read_command(line: &str) -> Option<Command> {
-    new_form(line).or_else(|| old_form(line))
-}
-
-fn known(name: &str) -> bool {
-    COMMANDS
-        .iter()
-        .any(|known| known.eq_ignore_ascii_case(name))
-        || name.eq_ignore_ascii_case("stop-commands")
-}
-
-fn new_form(line: &str) -> Option<Command> {
-    let (head, data) = line.trim_start().strip_prefix("::")?.split_once("::")?;
-    let (name, properties) = head.split_once(' ').unwrap_or((head, ""));
-    let data = data
-        .replace("%0D", "\r")
-        .replace("%0A", "\n")
-        .replace("%25", "%");
-    let title = properties
-        .trim()
-        .split(',')
-        .find_map(|pair| pair.strip_prefix("title="))
-        .map(|title| {
-            title
-                .replace("%0D", "\r")
-                .replace("%0A", "\n")
-                .replace("%3A", ":")
-                .replace("%2C", ",")
-                .replace("%25", "%")
-        });
-    known(name).then(|| Command {
-        name: name.to_owned(),
-        title,
-        data,
-    })
-}
-
-fn old_form(line: &str) -> Option<Command> {
-    let (head, data) = line.split_once("##[")?.1.split_once(']')?;
-    let name = head.split(' ').next().unwrap_or_default();
-    known(name).then(|| Command {
-        name: name.to_owned(),
-        title: None,
-        data: data.to_owned(),
-    })
-}
-
-/// Entries of a file behind `GITHUB_OUTPUT` or `GITHUB_STATE`, or why the runner fails the step.
-pub fn read_entries(text: &str) -> Result<Vec<(String, String)>, String> {
-    let mut entries = Vec::new();
-    let mut lines = text.split_inclusive('\n');
-    while let Some(line) = lines.next() {
-        let line = line.strip_suffix('\n').unwrap_or(line);
-        if line.is_empty() {
-            continue;
-        }
-        let (equals, heredoc) = (line.find('='), line.find("<<"));
-        match (equals, heredoc) {
-            (Some(at), other) if other.is_none_or(|other| at < other) => {
-                entries.push((line[..at].to_owned(), line[at + 1..].to_owned()));
-            }
-            (_, Some(at)) if at > 0 && at + 2 < line.len() => {
-                let delimiter = &line[at + 2..];
-                let mut value: Vec<&str> = Vec::new();
-                loop {
-                    let next = lines.next().ok_or("the delimiter does not come again")?;
-                    let next = next.strip_suffix('\n').unwrap_or(next);
-                    if next == delimiter {
-                        break;
-                    }
-                    value.push(next);
-                }
-                entries.push((line[..at].to_owned(), value.join("\n")));
-            }
-            _ => return Err(format!("no entry: {line:?}")),
-        }
-    }
-    Ok(entries)
-}
-
 fn printed(use_it: impl FnOnce(&Commands<Box<dyn Fn(&str)>>)) -> String {
     let out = Rc::new(RefCell::new(String::new()));
     let into = out.clone();
@@ -167,7 +53,11 @@ fn printed(use_it: impl FnOnce(&Commands<Box<dyn Fn(&str)>>)) -> String {
 pub fn commands(title: &str, message: &str) {
     let expected = |name: &str, title: Option<&str>| Command {
         name: name.to_owned(),
-        title: title.filter(|title| !title.is_empty()).map(str::to_owned),
+        properties: title
+            .filter(|title| !title.is_empty())
+            .map(|title| ("title".to_owned(), title.to_owned()))
+            .into_iter()
+            .collect(),
         data: message.to_owned(),
     };
     // Around a title the runner trims, so that white space at its end does not arrive.
@@ -272,7 +162,11 @@ pub fn files(entries: &[(String, String)]) {
         .get("/output")
         .cloned()
         .unwrap_or_default();
-    let read = read_entries(&text).unwrap();
+    let read: Vec<(String, String)> = Entries::parse(&text)
+        .unwrap()
+        .iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
     let mut expected = vec![before];
     match written {
         Ok(()) => expected.extend(entries.iter().cloned()),
@@ -359,7 +253,7 @@ pub fn life(answers: Vec<Answer>, end: Vec<Answer>) {
     assert!(matches!(status, 0 | 1), "{status}");
     assert_eq!(errors.len(), usize::from(status == 1), "{out}");
     for error in &errors {
-        assert!(error.title.as_ref().is_some_and(|title| !title.is_empty()));
+        assert!(!error.properties["title"].is_empty());
         assert!(error.data.contains("\nhint: "), "{out}");
         assert!(
             !error.data.contains("it should not"),
@@ -368,27 +262,17 @@ pub fn life(answers: Vec<Answer>, end: Vec<Answer>) {
     }
     hides(&out, &[TOKEN, SECRET_KEY, &signature()[..40]]);
     let files = world.0.files.borrow().clone();
-    let entries = |name: &str| read_entries(files.get(name).map_or("", String::as_str)).unwrap();
+    let entries = |name: &str| Entries::parse(files.get(name).map_or("", String::as_str)).unwrap();
     let (outputs, state) = (entries("/output"), entries("/state"));
-    let value = |entries: &[(String, String)], name: &str| {
-        entries
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.clone())
-    };
     assert_eq!(
         outputs.is_empty(),
         status == 1,
         "outputs if and only if it went well"
     );
     if status == 0 {
-        let token = value(&outputs, "token").unwrap();
+        let token = outputs.get("token").unwrap();
         assert!(!token.is_empty());
-        assert_eq!(
-            value(&state, "token").as_deref(),
-            Some(token.as_str()),
-            "post knows it"
-        );
+        assert_eq!(state.get("token"), Some(token), "post knows it");
         assert!(
             commands
                 .iter()
@@ -400,7 +284,7 @@ pub fn life(answers: Vec<Answer>, end: Vec<Answer>) {
     environment.extend(
         state
             .iter()
-            .map(|(name, value)| (format!("STATE_{name}"), value.clone())),
+            .map(|(name, value)| (format!("STATE_{name}"), value.to_owned())),
     );
     let world = World::new(end);
     let (status, out) = world.run(Phase::Post, &environment);

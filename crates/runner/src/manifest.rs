@@ -6,12 +6,8 @@
 //!
 //! Format: <https://docs.github.com/en/actions/reference/workflows-and-actions/metadata-syntax>.
 
+use std::collections::BTreeMap;
 use std::path::Path;
-
-use crate::{
-    error::{Result, fail},
-    paths,
-};
 
 /// What `action.yml` declares.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -49,15 +45,18 @@ impl Manifest {
     ///
     /// # Errors
     /// When it is missing, or holds YAML that this reader does not know.
-    pub fn of_checkout(root: &Path) -> Result<Self> {
-        Self::parse(&paths::read(&root.join("action.yml"))?)
+    pub fn of_checkout(root: &Path) -> Result<Self, String> {
+        let path = root.join("action.yml");
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| format!("could not read {}: {error}", path.display()))?;
+        Self::parse(&text)
     }
 
     /// Reads the text of an `action.yml`.
     ///
     /// # Errors
     /// When it holds YAML that this reader does not know, with the line's number.
-    pub fn parse(text: &str) -> Result<Self> {
+    pub fn parse(text: &str) -> Result<Self, String> {
         let mut manifest = Self::default();
         let mut section = "";
         let lines: Vec<&str> = text.lines().collect();
@@ -117,16 +116,45 @@ impl Manifest {
         }
         Ok(manifest)
     }
+
+    /// What the inputs are to a step that has `with`: every declared one, its default where the workflow
+    /// does not name it, and whatever else the workflow names. Of expressions the runner's API URL is
+    /// known, which is all that this project uses.
+    ///
+    /// # Errors
+    /// When another expression is left.
+    pub fn inputs_of_step(
+        &self,
+        with: &BTreeMap<String, String>,
+        api_url: &str,
+    ) -> Result<BTreeMap<String, String>, String> {
+        let mut inputs = BTreeMap::new();
+        for input in &self.inputs {
+            let default = input.default.as_deref().unwrap_or_default();
+            inputs.insert(
+                input.name.clone(),
+                default.replace("${{ github.api_url }}", api_url),
+            );
+        }
+        inputs.extend(with.clone());
+        match inputs.iter().find(|(_, value)| value.contains("${{")) {
+            Some((name, value)) => Err(format!("{name} holds an unknown expression: {value}")),
+            None => Ok(inputs),
+        }
+    }
 }
 
-fn unknown(line: usize, what: &str) -> crate::error::Failure {
-    fail(format!(
-        "action.yml, line {line}: {what}; xtask/src/manifest.rs reads only a part of YAML"
-    ))
+/// The variable that an input becomes: spaces turn to underscores, hyphens stay.
+pub fn variable(input: &str) -> String {
+    format!("INPUT_{}", input.replace(' ', "_").to_uppercase())
+}
+
+fn unknown(line: usize, what: &str) -> String {
+    format!("action.yml, line {line}: {what}; only a part of YAML is read here")
 }
 
 /// A scalar on the line of its key.
-fn scalar(text: &str) -> std::result::Result<String, &'static str> {
+fn scalar(text: &str) -> Result<String, &'static str> {
     match text.chars().next() {
         None => Ok(String::new()),
         Some('"') => {
@@ -239,7 +267,8 @@ mod tests {
 
     #[test]
     fn reads_the_project_s_own_file() {
-        let manifest = Manifest::of_checkout(&paths::root().unwrap()).unwrap();
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+        let manifest = Manifest::of_checkout(Path::new(root)).unwrap();
         assert!(
             manifest
                 .inputs
@@ -260,5 +289,23 @@ mod tests {
         {
             assert!(!description.is_empty(), "`{name}` has no description");
         }
+    }
+
+    #[test]
+    fn a_step_gets_every_input_and_what_else_the_workflow_names() {
+        let manifest = Manifest::parse(
+            "inputs:\n  two-words:\n    default: x\n  url:\n    default: ${{ github.api_url }}\n",
+        )
+        .unwrap();
+        let with = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), value.to_owned())]);
+        let inputs = manifest.inputs_of_step(&with("new", "1"), "u").unwrap();
+        let pairs: Vec<(&str, &str)> = inputs.iter().map(|(n, v)| (&**n, &**v)).collect();
+        assert_eq!(pairs, [("new", "1"), ("two-words", "x"), ("url", "u")]);
+        assert!(
+            manifest
+                .inputs_of_step(&with("url", "${{ x }}"), "u")
+                .is_err()
+        );
+        assert_eq!(variable("two words-more"), "INPUT_TWO_WORDS-MORE");
     }
 }
