@@ -227,6 +227,8 @@ pub fn split_authority(authority: &str) -> Result<(String, Option<u16>), UrlErro
 fn check_path(path: &str) -> Result<(), UrlError> {
     let fits = |b: u8| b.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/%?".contains(&b);
     let steps = path.split('?').next().unwrap_or_default();
+    // A server may decode before it resolves.
+    let steps = steps.replace("%2e", ".").replace("%2E", ".");
     if !path.bytes().all(fits) || steps.split('/').any(|step| step == "." || step == "..") {
         return Err(UrlError::Path);
     }
@@ -304,6 +306,8 @@ mod tests {
             ("https://a?q", UrlError::Query),
             ("https://a/#x", UrlError::Fragment),
             ("https://a/../b", UrlError::Path),
+            ("https://a/%2e%2E/b", UrlError::Path),
+            ("https://a/.%2e", UrlError::Path),
             ("https://a/b c", UrlError::Path),
             ("https://a\\b", UrlError::Path),
             ("https://a/\r\nX: y", UrlError::Path),
