@@ -118,7 +118,14 @@ impl Permissions {
                 ));
             }
             match permissions.binary_search_by(|(known, _)| known.as_str().cmp(&name)) {
-                Ok(at) => permissions[at].1 = level,
+                Ok(at) if permissions[at].1 != level => {
+                    let (one, other) = (permissions[at].1.as_str(), level.as_str());
+                    return Err(Error::new(
+                        &problem::PERMISSION_LEVEL_INVALID,
+                        format!("{name} is given twice, as {one} and as {other}"),
+                    ));
+                }
+                Ok(_) => {}
                 Err(at) => permissions.insert(at, (name, level)),
             }
         }
@@ -238,6 +245,16 @@ mod tests {
             r#"workflows has no level "read", but write"#
         );
         assert!(Permissions::parse([("organization_projects", "admin")]).is_ok());
+        let twice = |one, other| {
+            Permissions::parse([("pull-requests", one), ("pull_requests", other)])
+                .map(|(permissions, _)| permissions.to_string())
+                .map_err(|error| error.detail)
+        };
+        assert_eq!(twice("read", "READ").unwrap(), "pull_requests: read");
+        assert_eq!(
+            twice("read", "write").unwrap_err(),
+            "pull_requests is given twice, as read and as write"
+        );
     }
 
     #[test]
