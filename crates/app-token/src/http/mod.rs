@@ -89,10 +89,12 @@ impl From<String> for Secret {
     }
 }
 
-/// Method, origin and path, which hold no secrets; nothing else.
+/// Method, origin and path, which hold no secrets; nothing else. Those that are given with a query, the
+/// endpoints of a runner or a container, may hold one there.
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.method.as_str(), self.url)
+        let path = self.url.path.split('?').next().unwrap_or_default();
+        write!(f, "{} {}{path}", self.method.as_str(), self.url.origin)
     }
 }
 
@@ -142,6 +144,9 @@ impl Response {
             "it is empty".to_owned()
         } else if !start.starts_with('<') && start.contains(['{', '[', '"']) {
             "it is JSON that is cut short or has other fields".to_owned()
+        } else if !start.starts_with('<') && self.status < 300 {
+            // What was asked for may stand there bare.
+            format!("it is a text of {} bytes", self.body.len())
         } else {
             format!("it starts {:?}", words(&start))
         };
@@ -258,4 +263,28 @@ pub trait Transport {
     /// Opens a connection that the next request to `origin` will use. A failure is not told: that
     /// request will meet it again.
     fn connect(&self, origin: &Origin, route: &Route);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::response;
+
+    #[test]
+    fn an_answer_out_of_shape_is_quoted_only_where_it_cannot_be_what_was_asked_for() {
+        let told = |status, body| response(status, body).not_json();
+        for body in ["ghs_token", "\"ghs_token\"", "{\"token\":\"ghs_token"] {
+            assert!(!told(201, body).contains("ghs_"), "{body}");
+        }
+        assert!(told(200, "<html>Log in").ends_with("; it starts \"<html>Log in\""));
+        assert!(told(404, "no such page").ends_with("; it starts \"no such page\""));
+        assert!(told(200, " ").ends_with("; it is empty"));
+    }
+
+    #[test]
+    fn a_request_is_told_without_its_query() {
+        let url = Url::parse("https://pipelines.example/token?key=hunter2").unwrap();
+        let told = format!("{:?}", Request::new(Method::Get, url));
+        assert_eq!(told, "GET https://pipelines.example/token");
+    }
 }
