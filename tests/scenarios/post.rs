@@ -84,6 +84,25 @@ fn post_needs_neither_credentials_nor_inputs() {
 }
 
 #[test]
+fn post_revokes_though_a_later_step_left_the_environment_out_of_order() {
+    let sandbox = Sandbox::start().unwrap();
+    let main = Job::new(&sandbox).run().success();
+    let post = main
+        .job()
+        .env("AWS_CA_BUNDLE", "/no/such/bundle")
+        .env("SSL_CERT_FILE", "/no/such/file")
+        .env("HTTP_PROXY", "socks5://proxy.example")
+        .env("HTTPS_PROXY", "not a proxy")
+        .post();
+    assert_eq!(post.infos(), ["The token is revoked."]);
+    let warning = post.warning().message;
+    assert!(
+        warning.starts_with("Going on without it: ") && warning.ends_with("(SSL_CERT_FILE)"),
+        "{warning}"
+    );
+}
+
+#[test]
 fn a_fault_that_passes_is_tried_again() {
     let sandbox = Sandbox::start().unwrap();
     for fault in [Fault::html(502), Fault::Reset, Fault::Close] {

@@ -113,12 +113,27 @@ impl Client {
     /// [`problem::PROXY_INVALID`] and [`problem::CA_BUNDLE_UNREADABLE`].
     pub fn new(host: Host) -> Result<Self> {
         let network = Network::read(&*host.env, &*host.files, &*host.log)?;
+        Ok(Self::with(host, network))
+    }
+
+    /// A client for nothing but `origin`, which is none of AWS's. What does not matter for that may be out
+    /// of order, and a file of certificates that is gone is left out, with a warning: the steps of a job
+    /// change its environment, and a token has to be revoked all the same.
+    ///
+    /// # Errors
+    /// [`problem::PROXY_INVALID`] for the proxy on the way.
+    pub fn for_one(host: Host, origin: &Origin) -> Result<Self> {
+        let network = Network::read_for(origin, &*host.env, &*host.files, &*host.log)?;
+        Ok(Self::with(host, network))
+    }
+
+    fn with(host: Host, network: Network) -> Self {
         let started = host.clock.monotonic();
-        Ok(Self {
+        Self {
             host,
             network,
             started,
-        })
+        }
     }
 
     /// Time since the client was made.

@@ -50,14 +50,39 @@ impl Network {
     /// [`problem::PROXY_INVALID`], naming the variable but not its value;
     /// [`problem::CA_BUNDLE_UNREADABLE`].
     pub fn read(env: &dyn Env, files: &dyn Files, log: &dyn Log) -> Result<Self> {
+        Self::reaching(None, env, files, log)
+    }
+
+    /// The same for one origin alone, which is none of AWS's: what does not matter for it is not read, and
+    /// a file of certificates that cannot be used is left out, with a warning.
+    ///
+    /// # Errors
+    /// [`problem::PROXY_INVALID`].
+    pub fn read_for(
+        origin: &Origin,
+        env: &dyn Env,
+        files: &dyn Files,
+        log: &dyn Log,
+    ) -> Result<Self> {
+        Self::reaching(Some(origin), env, files, log)
+    }
+
+    fn reaching(
+        only: Option<&Origin>,
+        env: &dyn Env,
+        files: &dyn Files,
+        log: &dyn Log,
+    ) -> Result<Self> {
         let either = |name: &str| {
             let lower = name.to_ascii_lowercase();
             env.var(&lower)
                 .map(|value| (lower, value))
                 .or_else(|| Some((name.to_owned(), env.var(name)?)))
         };
-        let proxy = |name: &str| {
+        let proxy = |name: &str, secure: bool| {
+            let matters = only.is_none_or(|only| only.secure == secure && !only.is_loopback());
             either(name)
+                .filter(|_| matters)
                 .map(|(name, value)| parse_proxy(&name, value.trim(), log))
                 .transpose()
         };
@@ -71,19 +96,28 @@ impl Network {
             })
             .unwrap_or_default();
         let ca = |name: &str| {
-            env.var(name)
-                .map(|path| check_ca(name, path, files))
-                .transpose()
+            let checked = env.var(name).map(|path| check_ca(name, path, files));
+            match checked.transpose() {
+                Err(error) if only.is_some() => {
+                    log.warning(&format!("Going on without it: {error}"));
+                    Ok(None)
+                }
+                other => other,
+            }
         };
-        let (ssl_ca, aws_ca) = (ca("SSL_CERT_FILE")?, ca("AWS_CA_BUNDLE")?);
+        let ssl_ca = ca("SSL_CERT_FILE")?;
+        let aws_ca = match only {
+            None => ca("AWS_CA_BUNDLE")?,
+            Some(_) => None,
+        };
         // Node adds its own variable by itself, but not where other files are named.
         let node_ca = match ssl_ca.is_some() || aws_ca.is_some() {
             true => ca("NODE_EXTRA_CA_CERTS")?,
             false => None,
         };
         Ok(Self {
-            for_https: proxy("HTTPS_PROXY")?,
-            for_http: proxy("HTTP_PROXY")?,
+            for_https: proxy("HTTPS_PROXY", true)?,
+            for_http: proxy("HTTP_PROXY", false)?,
             exceptions,
             node_ca,
             ssl_ca,
