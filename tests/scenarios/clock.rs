@@ -107,6 +107,40 @@ fn a_second_refusal_of_the_times_is_final() {
 }
 
 #[test]
+fn a_time_far_ahead_of_aws_s_is_not_signed() {
+    let sandbox = Sandbox::builder().github_clock(7200).start().unwrap();
+    let error = Job::new(&sandbox).run().failure().error();
+    assert_eq!(error.title, "GitHub refused the App's JWT");
+    let (_, hint) = error
+        .message
+        .split_once("\nhint: Its answer is dated ")
+        .unwrap();
+    let (seconds, hint) = hint.split_once(' ').unwrap();
+    assert!(
+        (7190..=7210).contains(&seconds.parse::<i64>().unwrap()),
+        "{seconds}"
+    );
+    assert!(
+        hint.starts_with("s later than AWS's, so nothing is signed with that time: "),
+        "{hint}"
+    );
+    assert_eq!(calls(&sandbox), CORRECTED[..2]);
+}
+
+#[test]
+fn a_machine_that_is_hours_behind_is_corrected_by_both() {
+    let sandbox = Sandbox::builder()
+        .github_clock(7200)
+        .aws_clock(7200)
+        .start()
+        .unwrap();
+    let main = Job::new(&sandbox).run().success();
+    assert_eq!(sandbox.requests_of(Call::Installation).len(), 2);
+    // AWS, GitHub, and AWS for the second signature.
+    assert_eq!(main.warnings().len(), 3);
+}
+
+#[test]
 fn times_that_are_refused_on_the_mint_are_corrected_as_well() {
     let sandbox = Sandbox::start().unwrap();
     sandbox.fault(Call::Mint, When::First(1), Fault::github(401, EXPIRED));

@@ -287,6 +287,21 @@ fn skip_token_revoke_leaves_the_token_alive_and_out_of_the_state() {
 }
 
 #[test]
+fn a_token_that_is_not_to_be_revoked_is_revoked_where_nobody_gets_it() {
+    let sandbox = Sandbox::start().unwrap();
+    sandbox.fault(Call::User, When::Every, Fault::github(404, "Not Found"));
+    let main = Job::new(&sandbox)
+        .input("skip-token-revoke", "true")
+        .input("git-identity", "true")
+        .run()
+        .failure();
+    let cause = "caused by: the token that was already made is revoked again";
+    assert!(main.error().message.contains(cause), "{main}");
+    assert_eq!(sandbox.tokens()[0].state, TokenState::Revoked);
+    assert_eq!(main.post().infos(), ["There is no token to revoke."]);
+}
+
+#[test]
 fn a_switch_is_read_in_any_case_and_trimmed() {
     let sandbox = Sandbox::start().unwrap();
     let main = Job::new(&sandbox)

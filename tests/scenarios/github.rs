@@ -216,15 +216,33 @@ fn a_token_whose_expiry_is_no_time_is_revoked_at_once() {
     let sandbox = Sandbox::start().unwrap();
     let answer = json!({"token": "ghs_forged-token", "expires_at": "soon", "permissions": {}});
     sandbox.fault(Call::Mint, When::Every, Fault::json(201, &answer));
+    sandbox.fault(Call::Revoke, When::Every, Fault::empty(204));
     let error = Error::new(&problem::GITHUB_UNUSABLE, "expires_at is \"soon\"")
         .at(sandbox.github_url())
-        .because("the token in that answer is revoked again");
+        .because("the token that was already made is revoked again");
     let main = Job::new(&sandbox)
         .secret("forged token", "ghs_forged-token")
         .run()
         .fails(&error);
     assert_eq!(times(&sandbox, Call::Revoke), 1);
     assert!(main.state.is_empty());
+}
+
+#[test]
+fn a_token_that_comes_with_another_status_is_revoked_at_once() {
+    for status in [200, 202] {
+        let sandbox = Sandbox::start().unwrap();
+        let answer = json!({"token": "ghs_forged-token", "expires_at": "2100-01-01T00:00:00Z"});
+        sandbox.fault(Call::Mint, When::Every, Fault::json(status, &answer));
+        sandbox.fault(Call::Revoke, When::Every, Fault::empty(204));
+        let main = Job::new(&sandbox)
+            .secret("forged token", "ghs_forged-token")
+            .run()
+            .failure();
+        assert_eq!(main.error().title, "GitHub's answer makes no sense");
+        assert_eq!(times(&sandbox, Call::Revoke), 1);
+        assert!(main.masks().contains(&"ghs_forged-token"));
+    }
 }
 
 #[test]

@@ -156,6 +156,21 @@ fn a_job_that_is_cancelled_while_it_waits_ends_before_the_runner_kills_it() {
 }
 
 #[test]
+fn a_job_that_is_cancelled_before_the_mint_makes_no_token_any_more() {
+    let sandbox = Sandbox::start().unwrap();
+    let late = Fault::Delay(Duration::from_secs(2));
+    sandbox.fault(Call::Installation, When::Every, late);
+    let main = Job::new(&sandbox).start();
+    let waiting = |calls: &[app_token_sandbox::Exchange]| calls.len() == 2;
+    assert!(sandbox.wait_for(Duration::from_secs(10), waiting));
+    let main = main.signal("TERM");
+    assert_eq!(main.status, Some(143));
+    assert!(main.took < Duration::from_secs(5), "{:?}", main.took);
+    assert_eq!(sandbox.requests().len(), 2);
+    assert!(sandbox.tokens().is_empty());
+}
+
+#[test]
 fn a_job_that_is_killed_after_the_state_was_saved_still_revokes() {
     let sandbox = Sandbox::builder().usable_after(1000).start().unwrap();
     let main = Job::new(&sandbox)

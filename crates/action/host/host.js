@@ -160,6 +160,8 @@ module.exports = (phase) => {
       secure(id, number, hop(at, length), streams.get(number).socket);
     },
     write: (number, at, length) => {
+      // What is on its way may still come; nothing new is asked for a job that is over.
+      if (stopped && !phase) process.exit(stopped);
       streams.get(number)?.socket.write(Buffer.from(bytes(at, length)));
       if (!endured) endure();
     },

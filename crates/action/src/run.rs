@@ -36,6 +36,9 @@ mod state {
 /// by which this machine's may be ahead without GitHub finding fault with the JWT.
 const FRESH: i64 = 3540;
 
+/// More permissions than GitHub has are not told.
+const MOST_TOLD: usize = 100;
+
 /// Runs a phase to its end and gives the exit status of the process.
 pub async fn run<W: Fn(&str)>(
     phase: Phase,
@@ -83,7 +86,7 @@ async fn make(variables: &Variables, host: Host) -> Result<()> {
     let keep = |token: &Token| {
         host.log.mask(token.secret.expose());
         if job.skip_revoke {
-            return states.write(&[(state::SKIPPED, "true")]);
+            return Ok(());
         }
         // By a clock that is ahead of GitHub's a living token has ended: post must not judge by it.
         let left = token.expires_at.since(host.clock.now());
@@ -105,14 +108,36 @@ async fn make(variables: &Variables, host: Host) -> Result<()> {
         api: &job.order.api,
         limits: Limits::MINT,
     };
+    let handed_over = hand_over(&github, &job, &minted, &states, &file).await;
+    match handed_over {
+        // Nobody has it, and post will not revoke it.
+        Err(error) if job.skip_revoke => {
+            Err(Box::pin(token::undo(&github, &minted.token.secret, error)).await)
+        }
+        other => other,
+    }
+}
+
+/// What comes between a token and its use by later steps.
+async fn hand_over(
+    github: &GitHub<'_>,
+    job: &Job,
+    minted: &Minted,
+    states: &RunnerFile<'_>,
+    file: &RunnerFile<'_>,
+) -> Result<()> {
     if job.wait_until_usable {
-        Box::pin(wait(&github, &minted.token.secret, &*host.log)).await;
+        let log = &*github.client.host.log;
+        Box::pin(wait(github, &minted.token.secret, log)).await;
     }
     let identity = match job.git_identity {
-        true => Some(Box::pin(find_identity(&github, &minted)).await?),
+        true => Some(Box::pin(find_identity(github, minted)).await?),
         false => None,
     };
-    outputs::write(&file, &minted, identity.as_ref())
+    if job.skip_revoke {
+        states.write(&[(state::SKIPPED, "true")])?;
+    }
+    outputs::write(file, minted, identity.as_ref())
 }
 
 /// A few lines for whoever reads the log: what was asked, what was got, who signed, how long it took.
@@ -144,6 +169,7 @@ fn tell(job: &Job, minted: &Minted, client: &Client) {
         .as_object()
         .into_iter()
         .flatten()
+        .take(MOST_TOLD)
         .map(|(name, level)| {
             format!(
                 "{}: {}",
@@ -197,7 +223,7 @@ async fn find_identity(github: &GitHub<'_>, minted: &Minted) -> Result<GitIdenti
 
 async fn revoke(variables: &Variables, host: Host) -> Result<()> {
     let state = |name: &str| variables.get(&format!("STATE_{name}"));
-    if !state(state::SKIPPED).is_empty() {
+    if state(state::SKIPPED) == "true" {
         host.log
             .info("The token is left to expire by itself, as skip-token-revoke says.");
         return Ok(());
@@ -216,8 +242,9 @@ async fn revoke(variables: &Variables, host: Host) -> Result<()> {
     }
     // The host that minted, as main knew it; not what the environment says now.
     let api = ApiUrl::parse(state(state::API_URL))?;
-    let client = Client::new(host.clone())?;
-    client.permit(vec![(api.url().origin.clone(), false)]);
+    let origin = &api.url().origin;
+    let client = Client::for_one(host.clone(), origin)?;
+    client.permit(vec![(origin.clone(), false)]);
     let github = GitHub {
         client: &client,
         api: &api,

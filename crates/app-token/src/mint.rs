@@ -2,14 +2,14 @@
 
 use crate::aws::credentials::Credentials;
 use crate::aws::keyring::Signed;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, words};
 use crate::github::installation::{self, Installation};
 use crate::github::token::{self, Token};
 use crate::github::{GitHub, Refused};
 use crate::http::client::{Client, Limits};
 use crate::jwt::{self, IssuerForm};
 use crate::order::Order;
-use crate::scope::{Account, InstallationId, Repositories};
+use crate::scope::{Account, InstallationId, Owner, Repositories};
 use crate::secret::Secret;
 use futures_util::future::{LocalBoxFuture, join};
 use std::cell::RefCell;
@@ -115,6 +115,12 @@ impl Run<'_> {
             if assertion.corrected {
                 return Err(error);
             }
+            let apart = ahead.saturating_sub(assertion.signed.signature.aws_ahead);
+            if apart > MOST_AHEAD {
+                return Err(error.advise(format!(
+                    "Its answer is dated {apart} s later than AWS's, so nothing is signed with that time: see what answers there."
+                )));
+            }
             self.client.host.log.warning(&match form {
                 IssuerForm::String => format!(
                     "GitHub refused the JWT's times ({}). This machine's clock is {} s {} GitHub's; \
@@ -184,20 +190,15 @@ impl Run<'_> {
                     Err(refused) => self.client.host.log.warning(&format!(
                         "The installation could not be looked up, so the App's slug is not known: {refused}"
                     )),
-                    Ok(found) => {
-                        if let Some(owner) = owner.as_ref().filter(|owner| !owner.is(&found.account)) {
-                            self.client.host.log.warning(&format!(
-                                "Installation {id} is on {}, not on {}: the token is for {0}.",
-                                found.account,
-                                owner.as_str(),
-                            ));
-                        }
-                    }
+                    Ok(found) => self.tell_other_owner(owner.as_ref(), found),
                 }
                 Ok((token, *id, installation.ok()))
             }
             _ => {
                 let installation = look_up.await?;
+                if let Account::Owner(owner) = &self.order.target.account {
+                    self.tell_other_owner(Some(owner), &installation);
+                }
                 match self.mint(jwt, installation.id).await {
                     Ok(token) => Ok((token, installation.id, Some(installation))),
                     Err(refused) => {
@@ -205,6 +206,19 @@ impl Run<'_> {
                     }
                 }
             }
+        }
+    }
+
+    /// Warns where the installation is not on the owner that was meant: one that was renamed, or another.
+    fn tell_other_owner(&self, owner: Option<&Owner>, found: &Installation) {
+        let meant = owner.filter(|owner| !found.account.is_empty() && !owner.is(&found.account));
+        if let Some(owner) = meant {
+            self.client.host.log.warning(&format!(
+                "Installation {} is on {}, not on {}: the token is for {1}.",
+                found.id,
+                words(&found.account),
+                owner.as_str(),
+            ));
         }
     }
 
@@ -224,21 +238,11 @@ impl Run<'_> {
             let token = self.timed("mint", minted).await?;
             match (self.keep)(&token) {
                 Ok(()) => Ok(token),
-                Err(error) => Err(self.undo(&token, error).await),
-            }
-        })
-    }
-
-    /// Revokes a token that could not be kept.
-    fn undo<'b>(&'b self, token: &'b Token, error: Error) -> LocalBoxFuture<'b, Refused> {
-        Box::pin(async move {
-            let told = match token::revoke(&self.github(), &token.secret).await {
-                Ok(_) => "the token that was already made is revoked again".to_owned(),
                 Err(error) => {
-                    format!("the token that was already made could not be revoked: {error}")
+                    let undone = token::undo(&github, &token.secret, error);
+                    Err(Box::pin(undone).await.into())
                 }
-            };
-            error.because(told).into()
+            }
         })
     }
 
@@ -251,7 +255,7 @@ impl Run<'_> {
     ) -> Refused {
         let account = match (&self.order.target.account, installation) {
             (Account::Owner(owner), _) => Some(owner.clone()),
-            (_, Some(found)) => crate::scope::Owner::parse(&found.account).ok(),
+            (_, Some(found)) => Owner::parse(&found.account).ok(),
             _ => None,
         };
         match refused {
@@ -324,6 +328,10 @@ impl Run<'_> {
         outcome
     }
 }
+
+/// How many seconds GitHub's time may be ahead of AWS's for a JWT to be signed with it. Both keep theirs
+/// right; whoever answers in GitHub's place would get a JWT of the App for a day of its choice.
+const MOST_AHEAD: i64 = 20 * 60;
 
 /// Of more repositories than this it is not asked one by one which of them is out of reach.
 const MOST_LOOKS: usize = 30;

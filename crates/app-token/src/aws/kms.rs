@@ -52,6 +52,8 @@ pub struct Signature {
     pub key_arn: String,
     /// What CloudTrail calls the request.
     pub request_id: String,
+    /// How many seconds AWS's clock is ahead of this machine's; 0 where the answer has no date.
+    pub aws_ahead: i64,
 }
 
 /// Has KMS sign `message`, of at most 4096 bytes, with RSASSA_PKCS1_V1_5_SHA_256.
@@ -78,7 +80,12 @@ pub async fn sign(
     };
     let at = (&key.endpoint, &key.region);
     let response = send(client, credentials, at, operation, &body.into(), limits).await?;
-    read(&response, key)
+    let now = client.host.clock.now();
+    let signature = read(&response, key)?;
+    Ok(Signature {
+        aws_ahead: response.date().map_or(0, |date| date.since(now)),
+        ..signature
+    })
 }
 
 /// An operation of KMS.
@@ -154,6 +161,7 @@ fn read(response: &Response, key: &SigningKey) -> Result<Signature> {
         bytes,
         key_arn: words(key_arn),
         request_id: words(response.header("x-amzn-requestid").unwrap_or_default()),
+        aws_ahead: 0,
     })
 }
 

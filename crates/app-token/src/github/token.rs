@@ -56,14 +56,19 @@ pub async fn mint(
             Some(&Value::from(body).to_string()),
         )
         .await?;
-    if response.status != 201 {
-        let not_found = Error::new(&problem::INSTALLATION_NOT_FOUND, id.to_string());
-        return Err(github.refusal(&response, not_found));
-    }
-    match read(github, &response) {
-        Ok(token) => Ok(token),
-        Err(error) => Err(Box::pin(give_up(github, &response, error)).await.into()),
-    }
+    let error = match response.status {
+        201 => match read(github, &response) {
+            Ok(token) => return Ok(token),
+            Err(error) => error,
+        },
+        // Not how GitHub answers, but there may be a token in it.
+        200..300 => github.unusable(&response),
+        _ => {
+            let not_found = Error::new(&problem::INSTALLATION_NOT_FOUND, id.to_string());
+            return Err(github.refusal(&response, not_found));
+        }
+    };
+    Err(Box::pin(give_up(github, &response, error)).await.into())
 }
 
 /// Where GitHub's answer holds the token.
@@ -110,9 +115,29 @@ async fn give_up(github: &GitHub<'_>, response: &Response, error: Error) -> Erro
         return error;
     };
     github.client.host.log.mask(token.expose());
-    error.because(match revoke(github, &token).await {
-        Ok(_) => "the token in that answer is revoked again".to_owned(),
-        Err(error) => format!("the token in that answer could not be revoked: {error}"),
+    undo(github, &token, error).await
+}
+
+/// Revokes a token that was just made and could not be handed over because of `error`, and adds to it what
+/// came of that.
+pub async fn undo(github: &GitHub<'_>, token: &Secret, error: Error) -> Error {
+    let clock = &github.client.host.clock;
+    let begun = clock.monotonic();
+    let outcome = loop {
+        let outcome = revoke(github, token).await;
+        // GitHub may not know yet what it has just made.
+        let unknown = matches!(outcome, Ok(Revoked::Before));
+        if !unknown || clock.monotonic().saturating_sub(begun) + TRIAL_PAUSE >= LONGEST_TRIAL {
+            break outcome;
+        }
+        clock.sleep(TRIAL_PAUSE).await;
+    };
+    error.because(match outcome {
+        Ok(Revoked::Now) => "the token that was already made is revoked again".to_owned(),
+        Ok(Revoked::Before) => {
+            "GitHub knows no such token as it has made, so there is none to revoke".to_owned()
+        }
+        Err(error) => format!("the token that was already made could not be revoked: {error}"),
     })
 }
 
@@ -206,6 +231,29 @@ mod tests {
     use crate::github::ApiUrl;
     use crate::http::client::{Client, Limits};
     use crate::testing::{Script, block_on, response};
+
+    #[test]
+    fn a_fresh_token_is_revoked_again_as_soon_as_github_knows_it() {
+        let unknown = || Ok(response(401, r#"{"message":"Bad credentials"}"#));
+        let undone = |script: &Script| {
+            let client = Client::new(script.host()).unwrap();
+            let api = ApiUrl::parse("https://api.github.com").unwrap();
+            let github = GitHub {
+                client: &client,
+                api: &api,
+                limits: Limits::MINT,
+            };
+            let error = Error::new(&problem::VALUE_MULTILINE, "");
+            block_on(undo(&github, &Secret::from("t"), error)).causes
+        };
+        let script = Script::new([unknown(), unknown(), Ok(response(204, ""))]);
+        let causes = undone(&script);
+        assert_eq!(causes, ["the token that was already made is revoked again"]);
+        assert_eq!(script.elapsed(), TRIAL_PAUSE * 2);
+        let script = Script::new((0..30).map(|_| unknown()));
+        assert!(undone(&script)[0].starts_with("GitHub knows no such token"));
+        assert!(script.elapsed() < LONGEST_TRIAL);
+    }
 
     #[test]
     fn trials_end_in_time_though_the_last_one_hangs() {
