@@ -472,7 +472,8 @@ iam:CreateServiceLinkedRole.";
 #[command(after_help = KEY_IMPORT)]
 pub struct KeyImport {
     /// The private key's file, as GitHub hands it out; - for standard input.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    // A key that was put here by mistake starts with hyphens; refused as an option, it would be shown.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, allow_hyphen_values = true)]
     pub pem: PathBuf,
 
     #[command(flatten)]
@@ -499,7 +500,7 @@ The new key is checked against GitHub before the alias moves.";
 #[command(after_help = KEY_ROTATE)]
 pub struct KeyRotate {
     /// The new private key's file; - for standard input.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, required_unless_present = "undo", conflicts_with = "undo")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, allow_hyphen_values = true, required_unless_present = "undo", conflicts_with = "undo")]
     pub pem: Option<PathBuf>,
 
     /// Put the key from before the last rotation back behind the alias.

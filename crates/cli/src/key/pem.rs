@@ -22,6 +22,12 @@ const BITS: usize = 2048;
 /// A PEM of 4096 bits has some 3.3 KB; what is longer is some other file. In bytes.
 const MOST_INPUT: usize = 64 * 1024;
 
+/// No path that people type is longer, in bytes; a key without its markers is.
+const MOST_PATH: usize = 1000;
+
+/// The longest label in use has some 20 bytes.
+const MOST_LABEL: usize = 40;
+
 /// An RSA private key of 2048 bits. Has no `Debug`, and is wiped when dropped.
 pub struct PrivateKey(RsaPrivateKey);
 
@@ -31,10 +37,20 @@ impl PrivateKey {
     /// # Errors
     /// `pem-*`.
     pub fn read(path: &Path) -> Result<Self> {
+        let text = path.to_string_lossy();
+        let odd = text.len() > MOST_PATH || text.contains(['\n', '\r']);
+        if odd || text.contains("PRIVATE KEY") {
+            return Err(Error::new(
+                &problem::PEM_UNREADABLE,
+                "what stands there is no path but a text, perhaps the key itself",
+            )
+            .advise("To hand over a key without a file, write it to standard input.")
+            .at("--pem"));
+        }
         let place = if path == Path::new("-") {
             "standard input".to_owned()
         } else {
-            path.display().to_string()
+            text.into_owned()
         };
         let unreadable = |error: std::io::Error| {
             Error::new(&problem::PEM_UNREADABLE, error.to_string()).at(place.clone())
@@ -69,14 +85,10 @@ impl PrivateKey {
                 _ => "it holds bytes that no text has",
             }));
         };
-        let labels: Vec<&str> = text
-            .lines()
-            .filter_map(|line| {
-                line.trim()
-                    .strip_prefix("-----BEGIN ")?
-                    .strip_suffix("-----")
-            })
-            .collect();
+        // As variables hold it that were filled from JSON or YAML. Base64 has no backslash.
+        let text = Zeroizing::new(text.replace("\\r", "").replace("\\n", "\n"));
+        let text = text.as_str();
+        let labels = labels(text);
         let label = match labels[..] {
             [] => return Err(not_pem("no line says -----BEGIN ...-----")),
             [label] => label,
@@ -190,7 +202,19 @@ fn fill(mut from: impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {
     Ok(length)
 }
 
-/// The bytes between the lines. White space of any kind is left out, since people paste keys.
+/// What stands in the file, by its markers. Lines do not count: a shell and a form make spaces of their
+/// ends. What is too long or has other letters is no label, and may be a part of the key.
+fn labels(text: &str) -> Vec<&str> {
+    let parts = text.split("-----BEGIN ").skip(1);
+    let labels = parts.filter_map(|part| part.split_once("-----"));
+    let fits = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b' ';
+    labels
+        .map(|(label, _)| label)
+        .filter(|label| label.len() <= MOST_LABEL && label.bytes().all(fits))
+        .collect()
+}
+
+/// The bytes between the markers. White space of any kind is left out, since people paste keys.
 fn body(text: &str, label: &str) -> Result<Zeroizing<Vec<u8>>> {
     let damaged = |why: &str| Error::new(&problem::PEM_DAMAGED, why);
     let begin = format!("-----BEGIN {label}-----");
@@ -251,6 +275,13 @@ mod tests {
             pkcs1.as_str(),
             pkcs8.as_str(),
             &format!("Bag Attributes\n\n  {}", pkcs1.as_str()),
+            // As `echo $KEY`, a form, an old Mac, JSON and Windows' editor leave it.
+            &pkcs1.replace('\n', " "),
+            &pkcs1.replace('\n', ""),
+            &pkcs1.replace('\n', "\r"),
+            &pkcs1.replace('\n', "\\n"),
+            &pkcs1.replace('\n', "\\r\\n"),
+            &format!("\u{feff}{}", pkcs1.as_str()),
         ] {
             let read = PrivateKey::parse(text.as_bytes()).unwrap();
             assert!(read.public() == PublicKey(key().to_public_key()));
@@ -339,8 +370,31 @@ mod tests {
             pkcs1.replace("RSA PRIVATE", "STRANGE"),
             pkcs1.replace("-----BEGIN", "---BEGIN"),
             format!("{0}{0}", pkcs1.as_str()),
+            pkcs1.replace("RSA PRIVATE KEY-----", "").replace('\n', " "),
+            pkcs1.replace("RSA PRIVATE", "STRANGE").replace('\n', " "),
+            pkcs1.replace("KEY-----", "KEY").replace('\n', ""),
+            pkcs1.replace("RSA PRIVATE", "EC PRIVATE").replace('\n', ""),
         ] {
-            assert!(!problem_of(&text).report().contains(secret));
+            let report = problem_of(&text).report();
+            assert!(!report.contains(secret), "{report}");
+            // Nor the start of the key.
+            assert!(!report.contains("MII"), "{report}");
+        }
+    }
+
+    #[test]
+    fn a_key_in_place_of_its_path_is_not_shown() {
+        let pkcs1 = key().to_pkcs1_pem(LineEnding::LF).unwrap();
+        let body: String = pkcs1.lines().take(9).skip(1).collect::<Vec<_>>().join("\n");
+        for text in [
+            pkcs1.as_str(),
+            &pkcs1.replace('\n', " "),
+            &body,
+            &"MII".repeat(500),
+        ] {
+            let report = PrivateKey::read(Path::new(text)).err().unwrap().report();
+            assert!(!report.contains("MII"), "{report}");
+            assert!(report.contains("(--pem)"), "{report}");
         }
     }
 

@@ -286,6 +286,15 @@ fn every_bad_file_is_refused_before_anybody_is_asked() {
     std::fs::remove_file(&desk.pem).unwrap();
     desk.import(&[])
         .bad(1, "the private key's file cannot be read");
+    // The key itself where its path belongs, as an option of its own or with an equals sign.
+    let key = pem();
+    let body = key.lines().nth(3).unwrap();
+    for pem in [vec!["--pem", &key], vec![&*format!("--pem={key}")]] {
+        let all = [&["key", "import", "--yes", "--alias", ALIAS][..], &pem].concat();
+        let run = desk.machine.run(&all);
+        assert!(!run.stdout.contains(body) && !run.stderr.contains(body));
+        run.bad(1, "the private key's file cannot be read");
+    }
     for (arguments, message) in [
         (["--alias", "fresh"], "the alias is malformed"),
         (["--sign-role", "app-token"], "an ARN is malformed"),
