@@ -13,21 +13,14 @@ use app_token::order::Order;
 use app_token::secret::Secret;
 use std::fmt::Write;
 use std::process::ExitCode;
+use std::time::Duration;
 
 pub fn run(native: &Native, args: &Create) -> Status {
     let made = make(native, &args.token, &args.token.scope, args.git_identity)?;
     tell(native, &made);
     let printed = print(native, args.format, &made);
     if let Err(error) = printed {
-        // Nobody got it, so nobody can revoke it.
-        return Err(
-            match revoke(native, &made.order.api, &made.minted.token.secret) {
-                Ok(_) => error.because("the token that was made is revoked again"),
-                Err(failure) => error.because(format!(
-                    "the token that was made could not be revoked: {failure}"
-                )),
-            },
-        );
+        return Err(undo(native, &made, error));
     }
     if args.format != Format::Github && output::is_terminal() {
         native.host.log.warning(
@@ -45,6 +38,21 @@ pub struct Made {
     pub identity: Option<GitIdentity>,
 }
 
+/// Revokes a token that nobody got because of `error`, so that nobody else can revoke it.
+pub fn undo(native: &Native, made: &Made, error: Error) -> Error {
+    let client = match native.client() {
+        Ok(client) => client,
+        Err(failure) => return error.because(failure.to_string()),
+    };
+    let github = GitHub {
+        client: &client,
+        api: &made.order.api,
+        limits: Limits::REVOKE,
+    };
+    let token = &made.minted.token.secret;
+    native.run("revoking the token", token::undo(&github, token, error))
+}
+
 /// Makes a token.
 ///
 /// # Errors
@@ -55,11 +63,28 @@ pub fn make(
     scope: &ScopeOptions,
     with_identity: bool,
 ) -> Result<Made> {
+    let never = || false;
+    make_unless(native, options, scope, with_identity, never)?
+        .ok_or_else(|| Error::new(&library::INTERNAL, "nobody stopped it"))
+}
+
+/// As [`make`], but `None` once `stopped` holds: at once where it waits for anything else, and where a token
+/// may be on its way, within [`GRACE`].
+///
+/// # Errors
+/// The library's.
+pub fn make_unless(
+    native: &Native,
+    options: &TokenOptions,
+    scope: &ScopeOptions,
+    with_identity: bool,
+    stopped: impl Fn() -> bool,
+) -> Result<Option<Made>> {
     let client = native.client()?;
     let wait = order::switch("--wait-until-usable", &options.wait_until_usable)?;
     let order = order::read(&client, options, scope)?;
     let label = format!("getting a token from {}", order.api.web_host());
-    native.run(&label, async {
+    let work = async {
         // The console hides it from now on, whatever happens.
         let keep = |token: &token::Token| {
             native.host.log.mask(token.secret.expose());
@@ -77,15 +102,13 @@ pub fn make(
                     "GitHub does not take the fresh token yet; it usually does after a few seconds.",
                 );
             }
-            match (&minted.installation, with_identity) {
-                (Some(installation), true) => {
-                    let slug = &installation.app_slug;
-                    identity::of_app(&github, &minted.token.secret, slug)
-                        .await
-                        .map(Some)
-                }
-                _ => Ok(None),
+            if !with_identity {
+                return Ok(None);
             }
+            let installation = minted.installation.as_ref();
+            let slug = installation.map_or("", |found| found.app_slug.as_str());
+            let identity = identity::of_app(&github, &minted.token.secret, slug);
+            identity.await.map(Some)
         };
         match extras.await {
             Ok(identity) => Ok(Made {
@@ -93,18 +116,15 @@ pub fn make(
                 minted,
                 identity,
             }),
-            Err(error) => {
-                let revoked = token::revoke(&github, &minted.token.secret).await;
-                Err(match revoked {
-                    Ok(_) => error.because("the token that was made is revoked again"),
-                    Err(failure) => error.because(format!(
-                        "the token that was made could not be revoked: {failure}"
-                    )),
-                })
-            }
+            Err(error) => Err(token::undo(&github, &minted.token.secret, error).await),
         }
-    })
+    };
+    native.run_unless(&label, work, stopped, GRACE).transpose()
 }
+
+/// How long a token that may be on its way is waited for once somebody wants to stop: what supervisors and
+/// people give.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// Tells on standard error what was asked and got.
 pub fn tell(native: &Native, made: &Made) {

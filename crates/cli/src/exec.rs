@@ -1,21 +1,41 @@
 //! `exec`: runs a command with a token, and revokes the token after, whatever happened.
 //!
 //! Signals are caught from before the mint to after the revocation. Until the command runs they end the
-//! program, with the token revoked; while it runs they are passed on to it, and its end decides.
+//! program within seconds, with the token revoked if there is one; while it runs they are passed on to it, and its end decides.
 
 use crate::args::Exec;
 use crate::native::Native;
 use crate::{Status, create, problem};
 use app_token::error::Error;
 use app_token::github::token::Revoked;
+use std::cell::{Cell, RefCell};
 use std::process::{Command, ExitCode, ExitStatus};
 
 pub fn run(native: &Native, args: &Exec) -> Status {
     let mut signals = signals::Signals::new()?;
-    let made = create::make(native, &args.token, &args.token.scope, false)?;
+    let came = Cell::new(None);
+    let made = {
+        let signals = RefCell::new(&mut signals);
+        let stopped = || {
+            let before = came.get();
+            came.set(before.or_else(|| signals.borrow_mut().arrived()));
+            came.get().is_some()
+        };
+        create::make_unless(native, &args.token, &args.token.scope, false, stopped)
+    };
+    let made = match (made, came.get()) {
+        (Ok(Some(made)), _) => made,
+        (Ok(None), Some(signal)) => return Ok(ExitCode::from(ended_by(signal))),
+        (Err(error), Some(signal)) => {
+            native.host.log.warning(&error.to_string());
+            return Ok(ExitCode::from(ended_by(signal)));
+        }
+        (Ok(None), None) => return Ok(ExitCode::FAILURE),
+        (Err(error), None) => return Err(error),
+    };
     create::tell(native, &made);
     let token = &made.minted.token.secret;
-    let outcome = match signals.arrived() {
+    let outcome = match came.get().or_else(|| signals.arrived()) {
         Some(signal) => Ok(ended_by(signal)),
         None => {
             let mut command = Command::new(&args.command[0]);

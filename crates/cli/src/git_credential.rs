@@ -55,30 +55,39 @@ pub fn run(native: &Native, args: &GitCredential) -> Status {
         Some(entry) => entry.read(now)?,
         None => None,
     };
-    let kept = match found {
-        Some(kept) => {
-            native.host.log.mask(kept.token.expose());
-            native.host.log.debug("a token from before is used again");
-            kept
-        }
-        None => {
-            let made = create::make(native, &args.token, &scope, false)?;
-            let kept = Kept {
-                token: made.minted.token.secret.clone(),
-                expires_at: made.minted.token.expires_at,
-            };
-            if let Some(entry) = &entry {
-                entry.write(&kept, now)?;
-            }
-            kept
-        }
+    if let Some(kept) = found {
+        native.host.log.mask(kept.token.expose());
+        native.host.log.debug("a token from before is used again");
+        answer(&kept)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let made = create::make(native, &args.token, &scope, false)?;
+    let kept = Kept {
+        token: made.minted.token.secret.clone(),
+        expires_at: made.minted.token.expires_at,
     };
+    let in_cache = entry.is_some_and(|entry| match entry.write(&kept, now) {
+        Ok(()) => true,
+        Err(error) => {
+            let warning = format!("The token is good for this time alone: {error}");
+            native.host.log.warning(&warning);
+            false
+        }
+    });
+    match answer(&kept) {
+        // The next request finds it in the cache.
+        Err(error) if !in_cache => Err(create::undo(native, &made, error)),
+        outcome => outcome.map(|()| ExitCode::SUCCESS),
+    }
+}
+
+/// What git reads.
+fn answer(kept: &Kept) -> Result<()> {
     output::write(&format!(
         "username={USERNAME}\npassword={}\npassword_expiry_utc={}\n",
         kept.token.expose(),
         kept.expires_at.seconds(),
-    ))?;
-    Ok(ExitCode::SUCCESS)
+    ))
 }
 
 /// Everything that decides what the token is, so that no other token is taken for it.

@@ -9,8 +9,9 @@ use app_token::error::{Error, Result, problem};
 use app_token::host::{Env, FileError, Files, Host, Random};
 use app_token::http::client::Client;
 use console::Console;
-use futures_util::future::LocalBoxFuture;
+use futures_util::future::{Either, LocalBoxFuture, select};
 use std::io::Write;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -59,6 +60,33 @@ impl Native {
         outcome
     }
 }
+
+impl Native {
+    /// As [`Native::run`], but `None` where the work has not ended within `grace` once `stopped` holds.
+    pub fn run_unless<T>(
+        &self,
+        label: &str,
+        work: impl Future<Output = T>,
+        stopped: impl Fn() -> bool,
+        grace: Duration,
+    ) -> Option<T> {
+        let given_up = async {
+            while !stopped() {
+                executor::sleep(LOOK_EVERY).await;
+            }
+            executor::sleep(grace).await;
+        };
+        self.run(label, async {
+            match select(pin!(work), pin!(given_up)).await {
+                Either::Left((outcome, _)) => Some(outcome),
+                Either::Right(_) => None,
+            }
+        })
+    }
+}
+
+/// The pause between two looks at whether somebody wants to stop.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 struct SystemClock(Instant);
 

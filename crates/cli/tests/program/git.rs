@@ -1,14 +1,15 @@
 //! `git-credential`, asked by the protocol and by a real git.
 
 use crate::run::{APP, Machine, Outcome};
-use app_token_sandbox::{Call, world};
+use app_token_sandbox::{Call, Fault, When, world};
 use base64::Engine;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 const WRITE: [&str; 2] = ["-p", "contents=write"];
 
@@ -64,6 +65,35 @@ fn a_token_is_made_once_and_used_again() {
     )
     .good();
     assert_eq!(machine.sandbox.tokens().len(), 4);
+}
+
+#[test]
+fn a_token_that_cannot_be_kept_is_handed_over_all_the_same() {
+    let machine = Machine::new();
+    machine.sandbox.fault(
+        Call::Mint,
+        When::First(1),
+        Fault::Delay(Duration::from_millis(700)),
+    );
+    let arguments = [&["git-credential"], &APP[..], &WRITE, &GITHUB, &["get"]].concat();
+    let mut child = machine
+        .command(&arguments)
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let text = request("my-org/repo-a.git");
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(text.as_bytes()).unwrap();
+    drop(stdin);
+    let minting =
+        |seen: &[app_token_sandbox::Exchange]| seen.iter().any(|one| one.call == Call::Mint);
+    assert!(machine.sandbox.wait_for(Duration::from_secs(20), minting));
+    std::fs::remove_dir_all(machine.home.path().join("app-token")).unwrap();
+    let got = machine.end(child, &arguments).good();
+    let token = &machine.sandbox.tokens()[0].value;
+    assert!(got.stdout.contains(&format!("password={token}\n")));
+    let warning = "warning: The token is good for this time alone: ";
+    assert!(got.stderr.contains(warning), "{}", got.stderr);
 }
 
 #[test]

@@ -338,6 +338,43 @@ fn a_signal_during_the_mint_ends_exec_with_the_token_revoked() {
     assert_eq!(machine.sandbox.tokens()[0].state, TokenState::Revoked);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_signal_before_the_mint_ends_exec_within_seconds() {
+    use rustix::process::{Pid, Signal, kill_process};
+    let machine = Machine::new();
+    machine
+        .sandbox
+        .fault(Call::KmsSign, When::Every, Fault::Hang);
+    let arguments = with(&["exec"], &[&READ_A[..], &["--", "touch", "ran"]].concat());
+    let child = machine.start(&arguments);
+    let signing =
+        |seen: &[app_token_sandbox::Exchange]| seen.iter().any(|one| one.call == Call::KmsSign);
+    assert!(machine.sandbox.wait_for(Duration::from_secs(20), signing));
+    kill_process(Pid::from_raw(child.id() as i32).unwrap(), Signal::INT).unwrap();
+    let asked = std::time::Instant::now();
+    let run = machine.end(child, &arguments);
+    assert_eq!(run.status, Some(130), "{}", run.stderr);
+    assert!(asked.elapsed() < Duration::from_secs(9));
+    assert!(!machine.home.path().join("ran").exists() && machine.sandbox.tokens().is_empty());
+}
+
+#[test]
+fn a_git_identity_that_cannot_be_had_is_an_error_and_the_token_is_revoked() {
+    let machine = Machine::new();
+    machine.sandbox.fault(
+        Call::Installation,
+        When::Every,
+        Fault::github(404, "Not Found"),
+    );
+    let installation = ["--installation-id", "10001", "--git-identity"];
+    let arguments = with(&["create"], &[&READ_A[..], &installation].concat());
+    let run = machine.run(&arguments);
+    assert_eq!(run.status, Some(1), "{}", run.stderr);
+    assert!(run.stdout.is_empty() && run.stderr.contains("is revoked again"));
+    assert_eq!(machine.sandbox.tokens()[0].state, TokenState::Revoked);
+}
+
 #[test]
 fn a_revocation_that_fails_is_a_warning_and_keeps_the_command_s_status() {
     let machine = Machine::new();
