@@ -5,7 +5,7 @@
 //! taken out of it: a server may repeat a secret in its answer.
 
 use app_token::host::Log;
-use app_token::secret::Redactor;
+use app_token::secret::{Redactor, SHORTEST_SECRET};
 use std::cell::RefCell;
 
 /// The log of a job.
@@ -14,10 +14,6 @@ pub struct Commands<W> {
     debug: bool,
     secrets: RefCell<Redactor>,
 }
-
-/// Secrets shorter than this are not taken out of messages: a password of two letters would garble every
-/// word that holds them, and give itself away by that.
-const SHORTEST_SECRET: usize = 4;
 
 impl<W: Fn(&str)> Commands<W> {
     /// Prints through `write`, which gets whole lines with their ends. Debug lines only if `debug`.

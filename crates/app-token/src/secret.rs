@@ -56,6 +56,10 @@ pub(crate) fn misplaced_key(text: &str) -> Option<&'static str> {
         .then_some("It holds a private key: take it out of the workflow, it belongs into KMS.")
 }
 
+/// Secrets shorter than this, in bytes, are not to be taken out of messages: a password of two letters would
+/// garble every word that holds them, and give itself away by that.
+pub const SHORTEST_SECRET: usize = 4;
+
 /// A piece of a secret of this many bytes is hidden as well. Fewer may well be chance, and give nothing
 /// away: a server's words are cut to a length, and the end of a secret in them with it.
 const SHORTEST_PIECE: usize = 16;

@@ -41,7 +41,8 @@ fn text(option: &Option<String>) -> &str {
 
 /// The library names inputs as the action has them; here they are options.
 fn dashed(error: Error) -> Error {
-    let input = !error.place.is_empty()
+    // The one place in lower case that is no input: where credentials are looked for.
+    let input = !["", "environment"].contains(&error.place.as_str())
         && error
             .place
             .bytes()
@@ -232,6 +233,15 @@ mod tests {
         assert_eq!(id(" ", "7").unwrap(), "7");
         assert!(id("", "").unwrap_err().is(&problem::APP_ID_MISSING));
         assert_eq!(id("a b", "").unwrap_err().place, "--client-id");
+    }
+
+    #[test]
+    fn inputs_become_options_and_other_places_stay() {
+        let place = |place: &str| dashed(Error::new(&problem::INTERNAL, "").at(place)).place;
+        assert_eq!(place("kms-key-id"), "--kms-key-id");
+        assert_eq!(place("environment"), "environment");
+        assert_eq!(place("AWS_CA_BUNDLE"), "AWS_CA_BUNDLE");
+        assert_eq!(place(""), "");
     }
 
     fn app_of(client: &str, id: &str) -> Result<AppId> {

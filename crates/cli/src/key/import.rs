@@ -10,7 +10,7 @@ use crate::args::{AwsOptions, ImportOptions, KeyImport, KeyRotate};
 use crate::kms::{self, KeyInfo, Kms};
 use crate::native::Native;
 use crate::native::console::Paint;
-use crate::policy::documents;
+use crate::policy::{check_roles, documents};
 use crate::{Status, order, output, problem};
 use app_token::aws::credentials::Credentials;
 use app_token::aws::endpoint::Service;
@@ -1001,21 +1001,6 @@ fn parse_alias(text: &str) -> Result<String> {
         return Ok(text.to_owned());
     }
     Err(Error::new(&problem::ALIAS_INVALID, format!("{:?}", words(text))).at("--alias"))
-}
-
-fn check_roles(roles: &[String]) -> Result<()> {
-    for role in roles {
-        let parts: Vec<&str> = role.splitn(6, ':').collect();
-        let sound = matches!(parts[..], ["arn", _, "iam", "", account, name]
-            if account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit())
-                && (name.starts_with("role/") || name.starts_with("user/")));
-        if !sound {
-            return Err(
-                Error::new(&problem::ARN_INVALID, format!("{:?}", words(role))).at("--sign-role"),
-            );
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

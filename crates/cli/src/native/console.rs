@@ -5,7 +5,7 @@
 
 use app_token::error::Error;
 use app_token::host::Log;
-use app_token::secret::Redactor;
+use app_token::secret::{Redactor, SHORTEST_SECRET};
 use std::cell::{Cell, RefCell};
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -237,7 +237,12 @@ impl Log for Console {
     }
 
     fn mask(&self, value: &str) {
-        self.masks.borrow_mut().add(value);
+        let mut masks = self.masks.borrow_mut();
+        for line in value.split(['\n', '\r']).map(str::trim) {
+            if line.len() >= SHORTEST_SECRET {
+                masks.add(line);
+            }
+        }
     }
 }
 
@@ -248,10 +253,11 @@ mod tests {
     #[test]
     fn masks_hide_the_longest_first() {
         let console = Console::new(Level::Quiet, Colour::Never);
-        for mask in ["", "abc", "abcdef", "abc"] {
+        for mask in ["", "abcd", "abcdef", "abcd", "\r\nlonger\n lines\n", "e"] {
             console.mask(mask);
         }
-        assert_eq!(console.redacted("x abcdef abc y"), "x *** *** y");
+        assert_eq!(console.redacted("x abcdef abcd y"), "x *** *** y");
+        assert_eq!(console.redacted("the longer\tlines"), "the ***\t***");
     }
 
     #[test]

@@ -134,8 +134,16 @@ fn check(options: &PolicyOptions) -> Result<()> {
                 .advise("It is OWNER/REPO/.github/workflows/FILE@REF, such as my-org/repo/.github/workflows/release.yml@refs/heads/main."));
         }
     }
-    for role in &options.sign_role {
-        if !role.starts_with("arn:") || role.split(':').count() < 6 {
+    check_roles(&options.sign_role)
+}
+
+pub fn check_roles(roles: &[String]) -> Result<()> {
+    for role in roles {
+        let parts: Vec<&str> = role.splitn(6, ':').collect();
+        let sound = matches!(parts[..], ["arn", _, "iam", "", account, name]
+            if account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit())
+                && (name.starts_with("role/") || name.starts_with("user/")));
+        if !sound {
             return Err(
                 Error::new(&problem::ARN_INVALID, format!("{:?}", words(role))).at("--sign-role"),
             );
