@@ -10,7 +10,7 @@ use app_token_action::files::RunnerFile;
 use app_token_action::inputs::Variables;
 use app_token_action::run::{Phase, run};
 use app_token_runner::Entries;
-use app_token_runner::commands::{Command, commands as read_commands};
+use app_token_runner::commands::{self as runner, Command, Line, commands as read_commands};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
@@ -129,15 +129,23 @@ pub fn masks(secret: &str, around: &str) {
         log.error(secret, secret);
         log.debug(secret);
     });
-    let told: String = after
-        .split_inclusive('\n')
-        .filter(|line| !line.starts_with("::add-mask::"))
+    // As the runner shows it: the escaping of a line break may make a line of a secret of what follows.
+    let told: Vec<String> = runner::lines(&after)
+        .into_iter()
+        .flat_map(|line| match line {
+            Line::Text(text) => vec![text],
+            Line::Command(command) if command.name == "add-mask" => Vec::new(),
+            Line::Command(command) => {
+                let title = command.properties.get("title").cloned();
+                title.into_iter().chain([command.data]).collect()
+            }
+        })
         .collect();
-    // What starts like a command comes about again behind a command's own colons; what holds a percent sign,
-    // by the escaping of a line break; what holds asterisks, by what was taken out.
-    let told_apart = |line: &&&str| {
-        line.len() >= 8 && !line.starts_with([':', '>']) && !line.contains(['%', '*'])
-    };
+    let told = told.join("\n");
+    // What starts like a command comes about again behind the mark that keeps it from being one; what holds
+    // asterisks, by what was taken out.
+    let told_apart =
+        |line: &&&str| line.len() >= 8 && !line.starts_with([':', '>']) && !line.contains('*');
     for line in lines.iter().filter(told_apart) {
         assert!(!told.contains(line), "{line:?} shows in {told:?}");
     }

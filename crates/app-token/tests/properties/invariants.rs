@@ -563,6 +563,11 @@ pub fn role(answers: Vec<Answer>) {
 
 /// The shared config file, whatever it holds: credentials, or a clear error that shows no secret.
 pub fn config(text: &str, profile: &str) {
+    // Where the file itself holds what is only asked for later, its error may quote it.
+    let made_up = |text: &str| text.contains(BEARER) || text.contains(ID_TOKEN);
+    if made_up(text) || made_up(profile) {
+        return;
+    }
     let variables = [
         ("AWS_PROFILE", profile),
         ("AWS_CONFIG_FILE", "/config"),
