@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::call::Service;
 use crate::codec::uuid;
 use crate::http::{Answer, Request};
 use crate::policy::{Ask, Word, identity_policy, resource_policy};
@@ -38,15 +37,8 @@ impl From<Refusal> for AwsError {
     }
 }
 
-/// The error as the service writes it: XML for STS, JSON for the others.
-pub(crate) fn error(service: Service, status: u16, kind: &str, message: &str) -> Answer {
-    match service {
-        Service::Sts => crate::sts::error(status, kind, message),
-        _ => json_error(status, kind, message),
-    }
-}
-
-fn json_error(status: u16, kind: &str, message: &str) -> Answer {
+/// An error in the shape of the JSON protocols.
+pub(crate) fn json_error(status: u16, kind: &str, message: &str) -> Answer {
     // KMS writes the field of this one exception with a capital letter.
     let field = if kind == "AccessDeniedException" {
         "Message"

@@ -15,7 +15,7 @@ use crate::codec::{
 };
 use crate::http::{Answer, Request};
 use crate::jwt;
-use crate::record::TokenState;
+use crate::record::Minted;
 use crate::state::{Options, State, TokenForm};
 use crate::world::{AccountKind, App, Installation, Repository, World};
 
@@ -25,77 +25,6 @@ const TOKEN_LIFE: i64 = 3_600;
 const MAX_REPOSITORIES: usize = 500;
 /// Requests an hour that an installation has.
 const RATE_LIMIT: u32 = 5_000;
-
-/// An installation token that was minted.
-#[derive(Clone)]
-pub(crate) struct Minted {
-    pub(crate) value: String,
-    installation: u64,
-    pub(crate) app_id: u64,
-    permissions: BTreeMap<String, String>,
-    /// `None` for all that the installation covers.
-    repositories: Option<Vec<u64>>,
-    pub(crate) expires: i64,
-    pub(crate) revoked: bool,
-    pub(crate) delivered: bool,
-    /// How many requests came with it, revocation left out.
-    uses: u32,
-}
-
-/// An installation token, as [`crate::Sandbox::tokens`] shows it.
-#[derive(Clone)]
-pub struct Token {
-    /// The token itself.
-    pub value: String,
-    /// The App that minted it.
-    pub app_id: u64,
-    /// The installation that it acts for.
-    pub installation: u64,
-    /// Its permissions.
-    pub permissions: BTreeMap<String, String>,
-    /// The ids of the repositories that it was narrowed to; `None` where it was not.
-    pub repositories: Option<Vec<u64>>,
-    /// Whether it works.
-    pub state: TokenState,
-    /// Was the answer that carries it sent whole? If not, its client may not know it.
-    pub delivered: bool,
-    /// How many requests came with it, revocation left out.
-    pub uses: u32,
-}
-
-impl std::fmt::Debug for Token {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Token")
-            .field("value", &"***")
-            .field("installation", &self.installation)
-            .field("permissions", &self.permissions)
-            .field("repositories", &self.repositories)
-            .field("state", &self.state)
-            .field("delivered", &self.delivered)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Minted {
-    pub(crate) fn shown(&self, now: i64) -> Token {
-        Token {
-            value: self.value.clone(),
-            app_id: self.app_id,
-            installation: self.installation,
-            permissions: self.permissions.clone(),
-            repositories: self.repositories.clone(),
-            state: if self.revoked {
-                TokenState::Revoked
-            } else if self.expires <= now {
-                TokenState::Expired
-            } else {
-                TokenState::Live
-            },
-            delivered: self.delivered,
-            uses: self.uses,
-        }
-    }
-}
 
 /// The path below the base path, each segment decoded. `None` where the path is not below it.
 fn segments(request: &Request, options: &Options) -> Option<Vec<String>> {

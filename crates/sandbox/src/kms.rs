@@ -4,8 +4,6 @@
 pub(crate) mod import;
 mod manage;
 
-pub(crate) use import::ImportToken;
-
 use std::collections::BTreeMap;
 
 use ring::signature::{self, RsaEncoding};
@@ -64,12 +62,7 @@ pub(crate) fn answer(state: &State, call: Call, request: &Request) -> Answer {
         Ok(body) => Answer::new(200)
             .header("x-amzn-RequestId", uuid())
             .json(JSON_1_1, &body),
-        Err(error) => crate::aws::error(
-            crate::Service::Kms,
-            error.status,
-            &error.kind,
-            &error.message,
-        ),
+        Err(error) => crate::aws::json_error(error.status, &error.kind, &error.message),
     }
 }
 

@@ -40,10 +40,14 @@
 //! `metadata` alone.
 //!
 //! Dropping the sandbox closes its ports, ends whatever hangs, and joins its threads.
+//!
+//! Inside, imports point one way: the world and what is remembered of it (`record`, `state`); a module
+//! for each service; `dispatch`, which knows them all; `server`, which reads and writes sockets.
 
 mod aws;
 mod call;
 mod codec;
+mod dispatch;
 mod fault;
 mod github;
 mod http;
@@ -72,14 +76,13 @@ use std::time::Duration;
 
 pub use call::{Call, Service};
 pub use fault::{Fault, When};
-pub use github::Token;
 pub use keys::{PrivateKey, PublicKey};
-pub use record::{Exchange, TokenState};
+pub use record::{Exchange, Token, TokenState};
 pub use state::TokenForm;
 pub use world::World;
 
-use server::{Server, lock};
-use state::{Options, State};
+use server::Server;
+use state::{Options, State, lock};
 use tls::Tls;
 use world::Credential;
 

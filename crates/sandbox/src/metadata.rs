@@ -9,8 +9,7 @@ use serde_json::json;
 use crate::call::Call;
 use crate::codec::{base64, random_bytes};
 use crate::http::{Answer, Request};
-use crate::server::lock;
-use crate::state::State;
+use crate::state::{State, lock};
 use crate::sts::new_session;
 use crate::time::{Clock, iso};
 

@@ -1,5 +1,6 @@
-//! What came in and what went out: the recording that tests read.
+//! What came in, what went out and what was given away: the recording that tests read.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -82,4 +83,83 @@ pub enum TokenState {
     Revoked,
     /// Its hour is over.
     Expired,
+}
+
+/// An installation token that was minted.
+#[derive(Clone)]
+pub(crate) struct Minted {
+    pub(crate) value: String,
+    pub(crate) installation: u64,
+    pub(crate) app_id: u64,
+    pub(crate) permissions: BTreeMap<String, String>,
+    /// `None` for all that the installation covers.
+    pub(crate) repositories: Option<Vec<u64>>,
+    pub(crate) expires: i64,
+    pub(crate) revoked: bool,
+    pub(crate) delivered: bool,
+    /// How many requests came with it, revocation left out.
+    pub(crate) uses: u32,
+}
+
+/// An installation token, as [`crate::Sandbox::tokens`] shows it.
+#[derive(Clone)]
+pub struct Token {
+    /// The token itself.
+    pub value: String,
+    /// The App that minted it.
+    pub app_id: u64,
+    /// The installation that it acts for.
+    pub installation: u64,
+    /// Its permissions.
+    pub permissions: BTreeMap<String, String>,
+    /// The ids of the repositories that it was narrowed to; `None` where it was not.
+    pub repositories: Option<Vec<u64>>,
+    /// Whether it works.
+    pub state: TokenState,
+    /// Was the answer that carries it sent whole? If not, its client may not know it.
+    pub delivered: bool,
+    /// How many requests came with it, revocation left out.
+    pub uses: u32,
+}
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Token")
+            .field("value", &"***")
+            .field("installation", &self.installation)
+            .field("permissions", &self.permissions)
+            .field("repositories", &self.repositories)
+            .field("state", &self.state)
+            .field("delivered", &self.delivered)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Minted {
+    pub(crate) fn shown(&self, now: i64) -> Token {
+        Token {
+            value: self.value.clone(),
+            app_id: self.app_id,
+            installation: self.installation,
+            permissions: self.permissions.clone(),
+            repositories: self.repositories.clone(),
+            state: if self.revoked {
+                TokenState::Revoked
+            } else if self.expires <= now {
+                TokenState::Expired
+            } else {
+                TokenState::Live
+            },
+            delivered: self.delivered,
+            uses: self.uses,
+        }
+    }
+}
+
+/// An import token of KMS, and what it was given out for.
+pub(crate) struct ImportToken {
+    pub(crate) value: Vec<u8>,
+    pub(crate) key_arn: String,
+    pub(crate) wrapping_spec: &'static str,
+    pub(crate) expires: i64,
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -12,20 +12,17 @@ use rustls::{ServerConnection, StreamOwned};
 use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::call::{Call, Service};
+use crate::dispatch;
 use crate::fault::{Fault, When, huge, with_wrong_types};
 use crate::http::{Answer, NoRequest, Request, read_request};
 use crate::proxy::{self, Way};
 use crate::record::Exchange;
-use crate::state::State;
+use crate::state::{State, lock};
 
 /// How long a port stays closed for one call under [`Fault::Refuse`].
 const REFUSED_FOR: Duration = Duration::from_millis(150);
 /// How long to wait between half an answer and the reset, so that the client sees the half.
 const BEFORE_RESET: Duration = Duration::from_millis(30);
-
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// Tells every thread when it is over, and wakes those that wait.
 #[derive(Default)]
@@ -429,7 +426,7 @@ impl Connection<'_> {
         let (call, number, fault) = self.record(request);
         let next = match fault {
             None => {
-                let answer = state.answer(self.service, call, request);
+                let answer = dispatch::answer(state, self.service, call, request);
                 self.send(stream, number, &answer, request.keep_alive)
             }
             Some((fault, when)) => self.misbehave(stream, number, call, request, fault, when),
@@ -495,7 +492,7 @@ impl Connection<'_> {
 
     fn record(&self, request: &Request) -> (Call, u64, Option<(Fault, When)>) {
         let state = &self.server.state;
-        let (call, region) = state.classify(self.service, request);
+        let (call, region) = dispatch::classify(state, self.service, request);
         let fault = lock(&state.faults).for_request(call, region.as_deref());
         state.note_secrets(self.service, request);
         let number = state.record(Exchange {
@@ -548,7 +545,7 @@ impl Connection<'_> {
     ) -> Next {
         let state = &self.server.state;
         let stop = &self.server.stop;
-        let real = || state.answer(self.service, call, request);
+        let real = || dispatch::answer(state, self.service, call, request);
         let keep_alive = request.keep_alive;
         match fault {
             Fault::Refuse => {
@@ -606,7 +603,7 @@ impl Connection<'_> {
                 kind,
                 message,
             } => {
-                let answer = crate::aws::error(self.service, status, &kind, &message);
+                let answer = dispatch::error(self.service, status, &kind, &message);
                 self.send(stream, number, &answer, keep_alive)
             }
             Fault::Truncate => {

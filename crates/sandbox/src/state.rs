@@ -2,19 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::call::{Call, Service};
+use crate::call::Service;
 use crate::codec::{base64url, random_bytes};
 use crate::fault::Faults;
-use crate::github::Minted;
 use crate::http::{Answer, Request};
 use crate::keys::{PrivateKey, RFC_7517};
-use crate::kms::ImportToken;
 use crate::proxy::Hosts;
-use crate::record::Exchange;
-use crate::server::lock;
+use crate::record::{Exchange, ImportToken, Minted};
 use crate::time::Clock;
 use crate::tls::Tls;
 use crate::world::World;
@@ -45,6 +42,11 @@ pub(crate) struct Options {
     /// User and password that the proxy demands.
     pub(crate) proxy_credentials: Option<(String, String)>,
     pub(crate) hosts: Hosts,
+}
+
+/// A mutex is good for use after a panic elsewhere, too: a test may have failed on purpose.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 pub(crate) struct State {
@@ -158,36 +160,6 @@ impl State {
     /// The URL that the request asked for.
     pub(crate) fn own_url(&self, service: Service, request: &Request) -> String {
         self.origin(service, request) + &request.target
-    }
-
-    /// What a request is, before anyone answers it.
-    pub(crate) fn classify(&self, service: Service, request: &Request) -> (Call, Option<String>) {
-        let call = match service {
-            Service::GitHub => crate::github::call_of(request, &self.options),
-            Service::Kms => crate::kms::call_of(request),
-            Service::Sts => crate::sts::call_of(request),
-            Service::Oidc => Call::IdToken,
-            Service::Metadata => crate::metadata::call_of(request),
-            Service::Proxy => Call::Forward,
-        };
-        let authorization = request.header("authorization").unwrap_or_default();
-        let region = crate::sigv4::Authorization::parse(authorization)
-            .ok()
-            .map(|scope| scope.region);
-        (call, region)
-    }
-
-    /// The service's own answer.
-    pub(crate) fn answer(&self, service: Service, call: Call, request: &Request) -> Answer {
-        match service {
-            Service::GitHub => crate::github::answer(self, call, request),
-            Service::Kms => crate::kms::answer(self, call, request),
-            Service::Sts => crate::sts::answer(self, call, request),
-            Service::Oidc => crate::oidc::answer(self, request),
-            Service::Metadata => crate::metadata::answer(self, call, request),
-            // Answered by the connection itself, which may become a tunnel.
-            Service::Proxy => Answer::new(400),
-        }
     }
 
     /// Keeps an exchange that has begun and returns its number.

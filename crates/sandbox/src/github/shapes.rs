@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Minted, selection};
+use super::selection;
 use crate::codec::base64;
+use crate::record::Minted;
 use crate::time::iso;
 use crate::world::{Account, AccountKind, App, Installation, Repository, World};
 

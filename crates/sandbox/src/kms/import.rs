@@ -20,19 +20,12 @@ use super::{Operation, Outcome, invalid_state, one_of, validation};
 use crate::aws::AwsError;
 use crate::codec::{base64, random_bytes};
 use crate::keys::{Components, EXPONENT, PrivateKey, PublicKey, RFC_7517, RFC_9500};
-use crate::server::lock;
+use crate::record::ImportToken;
+use crate::state::lock;
 use crate::world::{KeyState, KmsKey};
 
 /// How long wrapping key and import token are good, in seconds: 24 hours.
 const TOKEN_LIFE: i64 = 86_400;
-
-/// An import token, and what it was given out for.
-pub(crate) struct ImportToken {
-    value: Vec<u8>,
-    key_arn: String,
-    wrapping_spec: &'static str,
-    pub(crate) expires: i64,
-}
 
 impl Operation<'_> {
     pub(super) fn parameters_for_import(&mut self) -> Outcome {
