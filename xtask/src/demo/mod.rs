@@ -198,7 +198,7 @@ impl Show {
         let style = self.style;
         println!("  {}", style.dim("log"));
         for line in &step.log.lines {
-            for text in line.text.lines() {
+            for text in line.text.lines().flat_map(folded) {
                 match line.kind {
                     Kind::Plain => println!("    {text}"),
                     Kind::Notice => println!("    {}", style.cyan(text)),
@@ -328,6 +328,40 @@ impl Show {
     }
 }
 
+/// A line of the log in parts that fit a terminal of 80 columns, those after the first set in.
+fn folded(text: &str) -> Vec<String> {
+    const WIDTH: usize = 76;
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= WIDTH => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            Some(_) => lines.push(format!(" {word}")),
+            None => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1_000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lines_are_folded_at_words_and_lose_none() {
+        assert_eq!(folded("a b"), ["a b"]);
+        assert_eq!(folded(""), [""]);
+        let (one, other) = ("x".repeat(50), "y".repeat(90));
+        let text = format!("{one} {one} {other} z");
+        let lines = folded(&text);
+        assert_eq!(lines.len(), 4);
+        let back: Vec<&str> = lines.iter().map(|line| line.trim_start()).collect();
+        assert_eq!(back.join(" "), text);
+    }
 }
