@@ -108,6 +108,20 @@ fn a_level_that_a_known_permission_does_not_have_is_refused() {
 }
 
 #[test]
+fn a_permission_at_two_levels_is_refused_before_any_call() {
+    let sandbox = Sandbox::start().unwrap();
+    bare(&sandbox)
+        .input("permission-pull-requests", "read")
+        .input("permission-pull_requests", "write")
+        .run()
+        .fails(&Error::new(
+            &problem::PERMISSION_GIVEN_TWICE,
+            "pull_requests as read and as write",
+        ));
+    assert!(calls(&sandbox).is_empty());
+}
+
+#[test]
 fn a_name_that_the_table_does_not_know_goes_through_with_a_warning() {
     let sandbox = Sandbox::start().unwrap();
     sandbox.change(|world| {

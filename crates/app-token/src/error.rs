@@ -68,6 +68,8 @@ pub mod problem {
             "Use GitHub's names with hyphens or underscores, such as permission-pull-requests.";
         PERMISSION_LEVEL_INVALID "permission-level-invalid": "a permission has no such level",
             "Use one of the levels named; leave the input out to ask for no access.";
+        PERMISSION_GIVEN_TWICE "permission-given-twice": "a permission is given twice, at two levels",
+            "Give it once, at the level that the job needs.";
         BOOLEAN_INVALID "boolean-invalid": "a switch is neither true nor false",
             "Write true or false.";
         API_URL_INVALID "api-url-invalid": "github-api-url is malformed",

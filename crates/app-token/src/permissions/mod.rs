@@ -69,8 +69,8 @@ impl Permissions {
     /// with an empty level are left out, as an input that was not set. Returns warnings beside.
     ///
     /// # Errors
-    /// [`problem::PERMISSION_NAME_INVALID`], [`problem::PERMISSION_LEVEL_INVALID`] and, where nothing
-    /// is left, [`problem::PERMISSIONS_MISSING`].
+    /// [`problem::PERMISSION_NAME_INVALID`], [`problem::PERMISSION_LEVEL_INVALID`],
+    /// [`problem::PERMISSION_GIVEN_TWICE`] and, where nothing is left, [`problem::PERMISSIONS_MISSING`].
     pub fn parse<'a>(
         pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<(Self, Vec<String>)> {
@@ -121,8 +121,8 @@ impl Permissions {
                 Ok(at) if permissions[at].1 != level => {
                     let (one, other) = (permissions[at].1.as_str(), level.as_str());
                     return Err(Error::new(
-                        &problem::PERMISSION_LEVEL_INVALID,
-                        format!("{name} is given twice, as {one} and as {other}"),
+                        &problem::PERMISSION_GIVEN_TWICE,
+                        format!("{name} as {one} and as {other}"),
                     ));
                 }
                 Ok(_) => {}
@@ -253,7 +253,7 @@ mod tests {
         assert_eq!(twice("read", "READ").unwrap(), "pull_requests: read");
         assert_eq!(
             twice("read", "write").unwrap_err(),
-            "pull_requests is given twice, as read and as write"
+            "pull_requests as read and as write"
         );
     }
 

@@ -162,6 +162,7 @@ pub fn permissions(pairs: &[(String, String)]) {
                 &[
                     &problem::PERMISSION_NAME_INVALID,
                     &problem::PERMISSION_LEVEL_INVALID,
+                    &problem::PERMISSION_GIVEN_TWICE,
                     &problem::PERMISSIONS_MISSING,
                 ],
             );
