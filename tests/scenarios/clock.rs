@@ -194,6 +194,18 @@ fn a_ghes_that_wants_a_number_as_issuer_gets_one() {
 }
 
 #[test]
+fn a_ghes_that_wants_a_number_gets_one_from_a_machine_that_is_ahead_of_aws() {
+    let sandbox = Sandbox::builder()
+        .integer_issuer(true)
+        .aws_clock(-7200)
+        .start()
+        .unwrap();
+    let main = Job::new(&sandbox).run().success();
+    assert_eq!(sandbox.requests_of(Call::Installation).len(), 2);
+    assert_eq!(main.outputs["app-slug"], "my-app");
+}
+
+#[test]
 fn a_client_id_cannot_become_a_number_so_the_refusal_is_final() {
     let sandbox = Sandbox::builder().integer_issuer(true).start().unwrap();
     let error = Error::new(

@@ -100,7 +100,15 @@ impl Run<'_> {
                         steps: self.steps.into_inner(),
                     });
                 }
-                Err(Refused::Clock { ahead, error }) => (error, ahead, IssuerForm::String),
+                Err(Refused::Clock { ahead, error }) => {
+                    let ahead_of_aws = ahead.saturating_sub(assertion.signed.signature.aws_ahead);
+                    if ahead_of_aws > MOST_AHEAD {
+                        return Err(error.advise(format!(
+                            "Its answer is dated {ahead_of_aws} s later than AWS's, so nothing is signed with that time: see what answers there."
+                        )));
+                    }
+                    (error, ahead, IssuerForm::String)
+                }
                 Err(Refused::NumericIssuer(error)) if self.order.app.is_number() => {
                     (error, 0, IssuerForm::Number)
                 }
@@ -114,12 +122,6 @@ impl Run<'_> {
             // Once. A server that finds fault with the corrected JWT as well is not to be pleased.
             if assertion.corrected {
                 return Err(error);
-            }
-            let apart = ahead.saturating_sub(assertion.signed.signature.aws_ahead);
-            if apart > MOST_AHEAD {
-                return Err(error.advise(format!(
-                    "Its answer is dated {apart} s later than AWS's, so nothing is signed with that time: see what answers there."
-                )));
             }
             self.client.host.log.warning(&match form {
                 IssuerForm::String => format!(
