@@ -68,8 +68,8 @@ pub fn make(
         .ok_or_else(|| Error::new(&library::INTERNAL, "nobody stopped it"))
 }
 
-/// As [`make`], but `None` once `stopped` holds: at once where it waits for anything else, and where a token
-/// may be on its way, within [`GRACE`].
+/// As [`make`], but `None` where there is no token within [`GRACE`] once `stopped` holds: one may be on its
+/// way, and has to be revoked.
 ///
 /// # Errors
 /// The library's.

@@ -1,7 +1,8 @@
 //! `exec`: runs a command with a token, and revokes the token after, whatever happened.
 //!
 //! Signals are caught from before the mint to after the revocation. Until the command runs they end the
-//! program within seconds, with the token revoked if there is one; while it runs they are passed on to it, and its end decides.
+//! program within seconds, with the token revoked if there is one; while it runs they are passed on to it,
+//! and its end decides.
 
 use crate::args::Exec;
 use crate::native::Native;

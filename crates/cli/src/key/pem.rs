@@ -85,8 +85,7 @@ impl PrivateKey {
                 _ => "it holds bytes that no text has",
             }));
         };
-        // As variables hold it that were filled from JSON or YAML. Base64 has no backslash.
-        let text = Zeroizing::new(text.replace("\\r", "").replace("\\n", "\n"));
+        let text = unescaped(text);
         let text = text.as_str();
         let labels = labels(text);
         let label = match labels[..] {
@@ -200,6 +199,21 @@ fn fill(mut from: impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {
         }
     }
     Ok(length)
+}
+
+/// The text with line breaks in place of `\n`, as variables hold it that were filled from JSON or YAML; base64
+/// has no backslash. In one buffer that never grows, so that no copy is left behind.
+fn unescaped(text: &str) -> Zeroizing<String> {
+    let mut plain = Zeroizing::new(String::with_capacity(text.len()));
+    for (number, part) in text.split("\\n").enumerate() {
+        if number > 0 {
+            plain.push('\n');
+        }
+        for part in part.split("\\r") {
+            plain.push_str(part);
+        }
+    }
+    plain
 }
 
 /// What stands in the file, by its markers. Lines do not count: a shell and a form make spaces of their
