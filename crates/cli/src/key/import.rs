@@ -962,6 +962,10 @@ fn agreed(native: &Native, options: &ImportOptions) -> Result<bool> {
         return Ok(true);
     }
     let refused = |why: &str| Error::new(&problem::NOT_CONFIRMED, why);
+    // The question goes to standard error: where nobody sees it, nobody can answer.
+    if !std::io::stderr().is_terminal() {
+        return Err(refused("there is no terminal to ask at"));
+    }
     let mut answer = String::new();
     native.console.ask("Go on? [y/N] ");
     let read = if std::io::stdin().is_terminal() {

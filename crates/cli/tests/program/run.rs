@@ -104,7 +104,12 @@ impl Machine {
     }
 
     pub fn start(&self, arguments: &[&str]) -> Child {
-        self.command(arguments).spawn().unwrap()
+        let mut command = self.command(arguments);
+        // Away from the foreground of a terminal that the tests may run in: what a terminal sends there is
+        // not passed on.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        command.spawn().unwrap()
     }
 
     /// Runs it. No secret may be in what it writes.
